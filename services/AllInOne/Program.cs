@@ -1,0 +1,35 @@
+using Monitoring.Adversarial;
+using Monitoring.Alerting;
+using Monitoring.WebConsole;
+using Monitoring.Drift;
+using Monitoring.Explainer;
+using Monitoring.Extraction;
+using Monitoring.Hosting;
+using Monitoring.Inference;
+using Monitoring.Leakage;
+using Monitoring.Outlier;
+using Monitoring.Quality;
+using Monitoring.Replay;
+
+namespace Monitoring.AllInOne;
+
+internal static class Program
+{
+    /// <summary>The list of all modules.</summary>
+    private static readonly IServiceModule[] s_modules =
+    [
+        new InferenceModule(),
+        new DriftModule(),
+        new OutlierModule(),
+        new AdversarialModule(),
+        new ExtractionModule(),
+        new LeakageModule(),
+        new QualityModule(),
+        new ExplainerModule(),
+        new AlertingModule(),
+        new ReplayModule(),
+        new ConsoleModule(),
+    ];
+
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, s_modules);
+}

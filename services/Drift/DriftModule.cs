@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Hosting;
+
+namespace Monitoring.Drift;
+
+public sealed class DriftModule : IServiceModule
+{
+    public string Name => "drift";
+
+    public void ConfigureServices(IServiceCollection services)
+    {
+    }
+
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+    }
+}

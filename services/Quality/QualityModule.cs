@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Hosting;
+
+namespace Monitoring.Quality;
+
+public sealed class QualityModule : IServiceModule
+{
+    public string Name => "quality";
+
+    public void ConfigureServices(IServiceCollection services)
+    {
+    }
+
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+    }
+}

@@ -1,0 +1,23 @@
+namespace Monitoring.Benchmarks;
+
+/// <summary>Suites by name; <c>--json FILE</c> writes the result.</summary>
+internal static class Program
+{
+    private static readonly SortedDictionary<string, Func<BenchmarkArguments, Task<object>>> s_suites = new(StringComparer.Ordinal)
+    {
+    };
+
+    private static async Task<int> Main(string[] args)
+    {
+        if (args.Length == 0 || !s_suites.TryGetValue(args[0], out var suite))
+        {
+            await Console.Error.WriteLineAsync($"usage: Benchmarks <suite> [--json FILE] [--option value]…; suites: {string.Join(", ", s_suites.Keys)}").ConfigureAwait(false);
+            return 2;
+        }
+
+        var arguments = BenchmarkArguments.Parse(args.AsSpan(1));
+        var result = await suite(arguments).ConfigureAwait(false);
+        await arguments.WriteAsync(result).ConfigureAwait(false);
+        return 0;
+    }
+}
