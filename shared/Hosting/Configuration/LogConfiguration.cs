@@ -1,0 +1,93 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace Monitoring.Hosting.Configuration;
+
+/// <summary>Section <c>log</c>.</summary>
+public sealed record LogConfiguration
+{
+    [Description("embedded needs no server and serves one process; kafka serves many.")]
+    public LogKind Kind { get; init; } = LogKind.Embedded;
+
+    [Range(1, 1024), Description("Partitions of inference.events and of what derives from it. Fixed at creation.")]
+    public int Partitions { get; init; } = 4;
+
+    [Description("Age beyond which events may be removed: the forensic horizon.")]
+    public TimeSpan RetentionAge { get; init; } = TimeSpan.FromDays(7);
+
+    [Description("Size per partition beyond which the oldest events may be removed.")]
+    public ByteSize RetentionSize { get; init; } = new(50L << 30);
+
+    [Description("process survives kill -9, power also survives a power cut. Embedded log only.")]
+    public LogDurability Durability { get; init; } = LogDurability.Process;
+
+    [Description("The Kafka cluster, for kafka.")]
+    public KafkaConfiguration? Kafka { get; init; }
+}
+
+/// <summary>Event logs.</summary>
+public enum LogKind
+{
+    Embedded,
+    Kafka,
+}
+
+/// <summary>What an acknowledged append survives.</summary>
+public enum LogDurability
+{
+    Process,
+    Power,
+}
+
+/// <summary>Section <c>log.kafka</c>.</summary>
+public sealed record KafkaConfiguration
+{
+    [Required, Description("host:port, several separated by commas.")]
+    public string BootstrapServers { get; init; } = "";
+
+    [Description("classic for brokers before 4.0, consumer for KIP-848.")]
+    public KafkaGroupProtocol GroupProtocol { get; init; } = KafkaGroupProtocol.Classic;
+
+    [Range(1, 10), Description("Copies of every partition.")]
+    public int ReplicationFactor { get; init; } = 1;
+
+    [Description("Any librdkafka property, passed through.")]
+    public IReadOnlyDictionary<string, string> Properties { get; init; } = new Dictionary<string, string>();
+
+    [Description("librdkafka properties whose value is a secret, for example sasl.password.")]
+    public IReadOnlyDictionary<string, SecretReference> Secrets { get; init; } = new Dictionary<string, SecretReference>();
+}
+
+/// <summary>Consumer group protocols of Kafka.</summary>
+public enum KafkaGroupProtocol
+{
+    Classic,
+    Consumer,
+}
+
+/// <summary>Section <c>capture</c>.</summary>
+public sealed record CaptureConfiguration
+{
+    [Description("process writes before the answer and survives kill -9; fsync also survives a power cut; off captures nothing.")]
+    public CaptureMode Mode { get; init; } = CaptureMode.Process;
+
+    [Description("Bytes that may wait on disk for the log; beyond it events are dropped and counted, a caller never waits.")]
+    public ByteSize SpoolMaxBytes { get; init; } = new(10L << 30);
+
+    [Description("How long a logged request waits for its response, and the other way round.")]
+    public TimeSpan JoinWindow { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Description("Key that seals client ids; created in the data folder when absent.")]
+    public SecretReference? ClientKey { get; init; }
+
+    [Description("Largest request body.")]
+    public ByteSize MaxRequestBytes { get; init; } = new(32L << 20);
+}
+
+/// <summary>When a captured call is durable.</summary>
+public enum CaptureMode
+{
+    Process,
+    Fsync,
+    Off,
+}
