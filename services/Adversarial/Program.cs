@@ -4,5 +4,5 @@ namespace Monitoring.Adversarial;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new AdversarialModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new AdversarialModule()]);
 }

@@ -4,5 +4,5 @@ namespace Monitoring.Alerting;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new AlertingModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new AlertingModule()]);
 }

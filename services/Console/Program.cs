@@ -4,5 +4,5 @@ namespace Monitoring.WebConsole;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new ConsoleModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new ConsoleModule()]);
 }

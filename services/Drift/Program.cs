@@ -4,5 +4,5 @@ namespace Monitoring.Drift;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new DriftModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new DriftModule()]);
 }

@@ -4,5 +4,5 @@ namespace Monitoring.Explainer;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new ExplainerModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new ExplainerModule()]);
 }

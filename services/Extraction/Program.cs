@@ -4,5 +4,5 @@ namespace Monitoring.Extraction;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new ExtractionModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new ExtractionModule()]);
 }

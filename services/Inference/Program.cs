@@ -4,5 +4,5 @@ namespace Monitoring.Inference;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new InferenceModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new InferenceModule()]);
 }

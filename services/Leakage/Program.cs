@@ -4,5 +4,5 @@ namespace Monitoring.Leakage;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new LeakageModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new LeakageModule()]);
 }

@@ -4,5 +4,5 @@ namespace Monitoring.Outlier;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new OutlierModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new OutlierModule()]);
 }

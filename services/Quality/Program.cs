@@ -4,5 +4,5 @@ namespace Monitoring.Quality;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new QualityModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new QualityModule()]);
 }

@@ -4,5 +4,5 @@ namespace Monitoring.Replay;
 
 internal static class Program
 {
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, new ReplayModule());
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, [new ReplayModule()]);
 }

@@ -2,40 +2,41 @@ using YamlDotNet.RepresentationModel;
 
 namespace Monitoring.Hosting.Configuration;
 
-/// <summary>A part of the configuration whose type is known only later: the options of a monitor kind.</summary>
+/// <summary>Options whose type is known only to the kind they belong to, as text by key: scalars as written, lists joined by commas.</summary>
 public sealed class SettingsNode
 {
-    internal SettingsNode(YamlNode? node, string path, string file, int line)
-    {
-        Node = node;
-        Path = path;
-        File = file;
-        Line = line;
-    }
+    private SettingsNode(IReadOnlyDictionary<string, string> values) => Values = values;
 
     /// <summary>No settings: every option has its default.</summary>
-    public static SettingsNode Empty { get; } = new(null, "options", "(default)", 0);
+    public static SettingsNode Empty { get; } = new(new Dictionary<string, string>(StringComparer.Ordinal));
 
-    internal YamlNode? Node { get; }
+    public IReadOnlyDictionary<string, string> Values { get; }
 
-    internal string Path { get; }
-
-    internal string File { get; }
-
-    internal int Line { get; }
-
-    /// <summary>Options from <c>key=value</c> pairs of a command line.</summary>
-    public static SettingsNode FromPairs(IEnumerable<KeyValuePair<string, string>> pairs, string source)
+    /// <summary>Null when the node is not a mapping of keys to scalars or lists of scalars.</summary>
+    internal static SettingsNode? From(YamlNode node)
     {
-        var mapping = new YamlMappingNode();
-        foreach (var (key, value) in pairs)
+        if (node is not YamlMappingNode mapping)
         {
-            mapping.Add(key, value);
+            return null;
         }
 
-        return new SettingsNode(mapping, "option", source, 0);
-    }
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, value) in mapping.Children)
+        {
+            var text = value switch
+            {
+                YamlScalarNode scalar => scalar.Value,
+                YamlSequenceNode sequence when sequence.Children.All(c => c is YamlScalarNode) => string.Join(',', sequence.Children.Select(c => ((YamlScalarNode)c).Value)),
+                _ => null,
+            };
+            if (key is not YamlScalarNode { Value: { } name } || text is null)
+            {
+                return null;
+            }
 
-    /// <summary>Binds the settings to a record of type <paramref name="type"/>, adding every error to <paramref name="errors"/>.</summary>
-    public object Bind(Type type, ICollection<ConfigurationError> errors) => new YamlBinder(File, errors).Bind(Node, type, Path);
+            values[name] = text;
+        }
+
+        return new SettingsNode(values);
+    }
 }

@@ -101,7 +101,18 @@ internal sealed class YamlBinder(string file, ICollection<ConfigurationError> er
         type = Nullable.GetUnderlyingType(type) ?? type;
         if (type == typeof(SettingsNode))
         {
-            return new SettingsNode(node, path, file, (int)node.Start.Line);
+            if (IsNull(node))
+            {
+                return SettingsNode.Empty;
+            }
+
+            var settings = SettingsNode.From(node);
+            if (settings is null)
+            {
+                Add(node, path, "expected a mapping of keys to values or lists of values");
+            }
+
+            return settings;
         }
 
         if (IsNull(node))

@@ -1,0 +1,50 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Monitoring.Hosting;
+
+/// <summary><c>/health/live</c>: the process answers. <c>/health/ready</c>: 200 or 503, with every check and its reason.</summary>
+internal static class HealthEndpoints
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
+
+    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/health/live", () => Results.Json(new { live = true })).AllowAnonymous();
+        endpoints.MapGet("/health/ready", async (HttpContext context) =>
+        {
+            var checks = context.RequestServices.GetServices<IReadinessCheck>();
+            var results = new SortedDictionary<string, string>(StringComparer.Ordinal);
+            var ready = true;
+            foreach (var check in checks)
+            {
+                var reason = await RunAsync(check, context.RequestAborted).ConfigureAwait(false);
+                ready &= reason is null;
+                results[check.Name] = reason ?? "ok";
+            }
+
+            return Results.Json(new { ready, checks = results }, statusCode: ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        }).AllowAnonymous();
+    }
+
+    private static async Task<string?> RunAsync(IReadinessCheck check, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(s_limit);
+        try
+        {
+            return await check.CheckAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return "did not answer within 5 s";
+        }
+        catch (Exception e)
+        {
+            // A check that fails is a reason not to be ready, whatever it threw.
+            return e.Message;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Monitoring.Detection;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Observability;
+
+namespace Monitoring.Hosting;
+
+/// <summary>
+/// Puts modules, log and HTTP together: the only place that reads which form the product runs in. Embedded in tests and in the demo
+/// as it is in production.
+/// </summary>
+public static class MonitoringHost
+{
+    /// <summary>Builds the host; the caller starts and disposes it.</summary>
+    /// <param name="configuration">Checked configuration without errors.</param>
+    /// <param name="modules">Modules to run.</param>
+    /// <param name="customize">Last word on the services, for tests and the demo (a clock, a log).</param>
+    public static WebApplication Build(LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, Action<IServiceCollection>? customize = null)
+    {
+        if (configuration.Errors.Count > 0)
+        {
+            throw new ArgumentException($"the configuration has errors: {configuration.Errors[0]}", nameof(configuration));
+        }
+
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
+        var value = configuration.Value;
+        Directory.CreateDirectory(configuration.DataDirectory);
+        ConfigureLogging(builder.Logging);
+        ConfigureHttp(builder, configuration);
+
+        var services = builder.Services;
+        services.AddSingleton(configuration);
+        services.AddSingleton(TimeProvider.System);
+        services.AddMonitoringTelemetry(value.Telemetry.Otlp);
+        services.AddMonitoringSecurity(value);
+        services.AddSingleton<LogTopics>();
+        services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
+        services.AddSingleton<MonitorKinds>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, LogReadiness>());
+        services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        foreach (var module in modules)
+        {
+            module.ConfigureServices(services);
+        }
+
+        customize?.Invoke(services);
+
+        var app = builder.Build();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapHealth();
+        app.MapMetrics().AllowAnonymous();
+        foreach (var module in modules)
+        {
+            module.MapEndpoints(app);
+        }
+
+        return app;
+    }
+
+    private static void ConfigureLogging(ILoggingBuilder logging)
+    {
+        logging.ClearProviders();
+        logging.AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            o.UseUtcTimestamp = true;
+            o.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        logging.AddFilter("System.Net.Http", LogLevel.Warning);
+        logging.AddFilter("MassTransit", LogLevel.Warning);
+        logging.AddFilter("Polly", LogLevel.Error);
+    }
+
+    private static void ConfigureHttp(WebApplicationBuilder builder, LoadedConfiguration configuration)
+    {
+        var api = configuration.Value.Api;
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseUrls([.. api.Listen]);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = configuration.Value.Capture.MaxRequestBytes.Bytes;
+            if (api is { Certificate: { } certificate, CertificateKey: { } key })
+            {
+                kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate =
+                    System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPemFile(configuration.Resolve(certificate), configuration.Resolve(key)));
+            }
+        });
+    }
+}
