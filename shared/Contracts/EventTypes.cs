@@ -10,4 +10,5 @@ public static class EventTypes
     public const string Change = "monitoring.change.v1";
     public const string Control = "monitoring.control.v1";
     public const string Notification = "monitoring.notification.v1";
+    public const string Checkpoint = "monitoring.checkpoint.v1";
 }

@@ -24,6 +24,9 @@ public static class Topics
     /// <summary><see cref="Notification"/>, keyed by incident.</summary>
     public const string Notifications = "monitoring.notifications";
 
+    /// <summary><see cref="Checkpoint"/>: signed Merkle roots of the other topics, keyed by <c>topic/partition</c>; never retired.</summary>
+    public const string Evidence = "monitoring.evidence";
+
     /// <summary>Checkpoints of one consumer group; compacted; as many partitions as its input.</summary>
     public static string State(string group) => $"monitoring.state.{group}";
 
