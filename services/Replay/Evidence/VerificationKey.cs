@@ -32,7 +32,7 @@ internal sealed class VerificationKey : IDisposable
 
             return new VerificationKey(key, IdOf(subjectPublicKeyInfo));
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is CryptographicException or PlatformNotSupportedException or ArgumentException)
         {
             key.Dispose();
             throw new InvalidDataException($"not a public key for ECDSA P-256: {e.Message}", e);
