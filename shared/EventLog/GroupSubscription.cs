@@ -23,10 +23,16 @@ public interface IPartitionProcessor
     /// </summary>
     ValueTask<long?> StartAsync(CancellationToken cancellationToken);
 
-    /// <summary>Handles a batch in offset order. The next one is not delivered before this returns. An exception ends the subscription: nothing is skipped.</summary>
+    /// <summary>
+    /// Handles a batch in offset order. The next one is not delivered before this returns. An exception ends the subscription: nothing is
+    /// skipped. The token is cancelled only when the partition is lost; when it is handed over, the batch may finish first.
+    /// </summary>
     ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken);
 
-    /// <summary>The partition goes away. With <paramref name="lost"/> another member may own it already: write nothing.</summary>
+    /// <summary>
+    /// The partition goes away; called once for every processor, also when its start failed. With <paramref name="lost"/> write nothing:
+    /// another member may own the partition already, or <see cref="StartAsync"/> or <see cref="ProcessAsync"/> did not complete.
+    /// </summary>
     ValueTask StopAsync(bool lost, CancellationToken cancellationToken);
 }
 

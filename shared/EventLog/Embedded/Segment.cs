@@ -1,0 +1,149 @@
+using System.Globalization;
+
+namespace Monitoring.EventLog.Embedded;
+
+/// <summary>
+/// One file of a topic: <c>FIRST.db</c>, or <c>FIRST-LAST.db</c> once compaction has merged several. It holds a table
+/// <c>pN(offset, time, body)</c> per partition and, in <c>bases</c>, the offset at which each partition stood when it was made.
+/// </summary>
+internal sealed class Segment
+{
+    /// <summary>Rows are appended in key order; big pages keep the tree flat and the share of unused space small.</summary>
+    private const int PageSize = 8192;
+
+    private Segment(string directory, long firstId, long lastId, long created, long[] bases, long[] times)
+    {
+        FirstId = firstId;
+        LastId = lastId;
+        Path = System.IO.Path.Combine(directory, FileName(firstId, lastId));
+        Created = created;
+        Bases = bases;
+        Times = times;
+    }
+
+    public long FirstId { get; }
+
+    public long LastId { get; }
+
+    public string Path { get; }
+
+    /// <summary>When it was made, in nanoseconds since the epoch.</summary>
+    public long Created { get; }
+
+    /// <summary>Per partition: the offset of its next record when the segment was made.</summary>
+    public long[] Bases { get; }
+
+    /// <summary>Per partition: the newest append time before the segment was made.</summary>
+    public long[] Times { get; }
+
+    public string WalPath => Path + "-wal";
+
+    /// <summary>Bytes on disk.</summary>
+    public long Bytes => Length(Path) + Length(WalPath);
+
+    public static string FileName(long firstId, long lastId) => firstId == lastId
+        ? firstId.ToString("D10", CultureInfo.InvariantCulture) + ".db"
+        : string.Create(CultureInfo.InvariantCulture, $"{firstId:D10}-{lastId:D10}.db");
+
+    /// <summary>Segment numbers from a file name, or null when it is not a segment's.</summary>
+    public static (long First, long Last)? ParseFileName(string name)
+    {
+        if (!name.EndsWith(".db", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var parts = name[..^3].Split('-');
+        return parts.Length <= 2
+            && long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
+            && long.TryParse(parts[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var last)
+            && last >= first ? (first, last) : null;
+    }
+
+    /// <summary>Makes the file and its tables. A crash on the way leaves a file without <c>bases</c>, which the next start removes.</summary>
+    public static (Segment Segment, SqliteDatabase Database) Create(string directory, long firstId, long lastId, long created, long[] bases, long[] times, LogDurability durability, string? fileName = null)
+    {
+        var segment = new Segment(directory, firstId, lastId, created, bases, times);
+        var database = SqliteDatabase.Open(fileName ?? segment.Path, SqliteDatabase.Mode.ReadWriteCreate);
+        try
+        {
+            database.Execute($"PRAGMA page_size={PageSize}");
+            Configure(database, durability);
+            database.Execute("BEGIN IMMEDIATE");
+            for (var p = 0; p < bases.Length; p++)
+            {
+                database.Execute($"CREATE TABLE p{p}(offset INTEGER PRIMARY KEY, time INTEGER NOT NULL, body BLOB NOT NULL)");
+            }
+
+            database.Execute("CREATE TABLE bases(partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, time INTEGER NOT NULL, created INTEGER NOT NULL)");
+            using (var insert = database.Prepare("INSERT INTO bases VALUES(?,?,?,?)"))
+            {
+                for (var p = 0; p < bases.Length; p++)
+                {
+                    insert.Bind(1, p).Bind(2, bases[p]).Bind(3, times[p]).Bind(4, created).Run();
+                }
+            }
+
+            database.Execute("COMMIT");
+            return (segment, database);
+        }
+        catch
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads what an existing file says about itself; null when its making was interrupted.</summary>
+    public static Segment? Load(string directory, long firstId, long lastId, int partitions)
+    {
+        using var database = SqliteDatabase.Open(System.IO.Path.Combine(directory, FileName(firstId, lastId)), SqliteDatabase.Mode.ReadOnly);
+        if (database.Scalar("SELECT count(*) FROM sqlite_master WHERE name='bases'") != 1)
+        {
+            return null;
+        }
+
+        var bases = new long[partitions];
+        var times = new long[partitions];
+        var created = 0L;
+        using var rows = database.Prepare("SELECT partition, offset, time, created FROM bases");
+        while (rows.Step())
+        {
+            bases[rows.Int64(0)] = rows.Int64(1);
+            times[rows.Int64(0)] = rows.Int64(2);
+            created = rows.Int64(3);
+        }
+
+        return new Segment(directory, firstId, lastId, created, bases, times);
+    }
+
+    /// <summary>Opens the file for appending.</summary>
+    public SqliteDatabase OpenForAppend(LogDurability durability)
+    {
+        var database = SqliteDatabase.Open(Path, SqliteDatabase.Mode.ReadWriteCreate);
+        Configure(database, durability);
+        return database;
+    }
+
+    /// <summary>Removes the file. Readers that have it open can go on.</summary>
+    public void Delete()
+    {
+        File.Delete(Path);
+        File.Delete(WalPath);
+        File.Delete(Path + "-shm");
+    }
+
+    private static void Configure(SqliteDatabase database, LogDurability durability)
+    {
+        database.Execute("PRAGMA journal_mode=WAL");
+        database.Execute(durability == LogDurability.Power ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+        database.Execute("PRAGMA wal_autocheckpoint=0");
+        database.Execute("PRAGMA journal_size_limit=16777216");
+    }
+
+    private static long Length(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? file.Length : 0;
+    }
+}

@@ -1,0 +1,34 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Monitoring.EventLog.Embedded;
+using Monitoring.TestKit;
+
+namespace Monitoring.EventLog.Compliance;
+
+/// <summary>The embedded log in a temporary folder, with small segments.</summary>
+internal sealed class EmbeddedHarness : LogHarness
+{
+    private readonly TemporaryDirectory _directory = new();
+    private readonly EmbeddedEventLog _log;
+
+    public EmbeddedHarness() => _log = EmbeddedEventLog.Open(
+        new EmbeddedEventLogOptions
+        {
+            Directory = _directory.Path,
+            SegmentBytes = 128 * 1024,
+            TailBytes = 64 * 1024,
+            MaintenanceInterval = TimeSpan.FromMilliseconds(100),
+            HandoverTimeout = TimeSpan.FromSeconds(2),
+        },
+        TimeProvider.System,
+        NullLoggerFactory.Instance);
+
+    public override IEventLog Log => _log;
+
+    public override ValueTask<IEventLog> ConnectAsync() => ValueTask.FromResult<IEventLog>(_log);
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _log.DisposeAsync();
+        _directory.Dispose();
+    }
+}

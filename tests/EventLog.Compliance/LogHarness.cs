@@ -1,0 +1,47 @@
+using System.Text;
+
+namespace Monitoring.EventLog.Compliance;
+
+/// <summary>A log under test. What it cannot do is declared here, in one place; everything else must hold.</summary>
+public abstract class LogHarness : IAsyncDisposable
+{
+    private int _topics;
+
+    /// <summary>Why a capability is missing, or null when it is there.</summary>
+    public virtual string? WithoutTimeLookup => null;
+
+    public virtual string? WithoutTopicCreation => null;
+
+    public virtual string? WithoutRetention => null;
+
+    public virtual string? WithoutCompaction => null;
+
+    /// <summary>Name that no other run uses: a real broker keeps what earlier runs wrote.</summary>
+    public string Run { get; } = Guid.NewGuid().ToString("N")[..12];
+
+    public abstract IEventLog Log { get; }
+
+    /// <summary>Another connection to the same log, as another member or process would have; the embedded log has one per process and returns that.</summary>
+    public abstract ValueTask<IEventLog> ConnectAsync();
+
+    /// <summary>Makes a topic with a name of its own.</summary>
+    public async Task<string> TopicAsync(int partitions = 1, TimeSpan? maxAge = null, long? maxBytes = null, bool compacted = false)
+    {
+        var name = $"compliance.{Run}.{Interlocked.Increment(ref _topics)}";
+        await PrepareTopicAsync(name, partitions);
+        await Log.EnsureTopicAsync(new TopicDefinition(name, partitions, maxAge, maxBytes, compacted));
+        return name;
+    }
+
+    /// <summary>Makes retention and compaction happen as soon as the implementation allows.</summary>
+    public virtual ValueTask MaintainAsync(string topic) => ValueTask.CompletedTask;
+
+    public abstract ValueTask DisposeAsync();
+
+    protected virtual ValueTask PrepareTopicAsync(string name, int partitions) => ValueTask.CompletedTask;
+
+    public static LogRecord Record(string key, string value, int? partition = null) =>
+        new(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value), [], partition);
+
+    public static string Text(ReadOnlyMemory<byte>? bytes) => Encoding.UTF8.GetString(bytes!.Value.Span);
+}
