@@ -1,0 +1,103 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Monitoring.Hosting.Tables;
+
+/// <summary>NumPy's <c>.npy</c> format, versions 1 to 3, C order, little-endian numbers and booleans; read as 32-bit floats.</summary>
+public sealed partial class NpyFile
+{
+    private NpyFile(int[] shape, float[] values)
+    {
+        Shape = shape;
+        Values = values;
+    }
+
+    public IReadOnlyList<int> Shape { get; }
+
+    /// <summary>Row-major.</summary>
+    public float[] Values { get; }
+
+    /// <summary>First dimension; 1 for a scalar.</summary>
+    public int Rows => Shape.Count == 0 ? 1 : Shape[0];
+
+    /// <summary>Product of the other dimensions.</summary>
+    public int Width => Shape.Skip(1).Aggregate(1, (a, b) => a * b);
+
+    public ReadOnlySpan<float> Row(int row) => Values.AsSpan(row * Width, Width);
+
+    /// <summary>Reads a file. Throws <see cref="InvalidDataException"/> naming the file and what is wrong with it.</summary>
+    public static NpyFile Read(string file)
+    {
+        var bytes = File.ReadAllBytes(file);
+        if (bytes.Length < 10 || bytes[0] != 0x93 || !bytes.AsSpan(1, 5).SequenceEqual("NUMPY"u8))
+        {
+            throw new InvalidDataException($"{file}: is not a .npy file");
+        }
+
+        var version = bytes[6];
+        var headerStart = version == 1 ? 10 : 12;
+        var headerLength = bytes.Length < headerStart ? int.MaxValue
+            : version == 1 ? BitConverter.ToUInt16(bytes, 8) : BitConverter.ToInt32(bytes, 8);
+        if (headerLength < 0 || headerLength > bytes.Length - headerStart)
+        {
+            throw new InvalidDataException($"{file}: is cut off in its header");
+        }
+
+        var header = Encoding.UTF8.GetString(bytes, headerStart, headerLength);
+        var match = Header().Match(header);
+        if (!match.Success)
+        {
+            throw new InvalidDataException($"{file}: header {header.Trim()} is not understood");
+        }
+
+        if (match.Groups["order"].Value == "True")
+        {
+            throw new InvalidDataException($"{file}: is in Fortran order; save it with numpy.ascontiguousarray");
+        }
+
+        var shape = match.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(d => int.Parse(d, CultureInfo.InvariantCulture)).ToArray();
+        var count = shape.Aggregate(1L, (a, b) => a * b);
+        var data = bytes.AsSpan(headerStart + headerLength);
+        var type = match.Groups["type"].Value;
+        var size = type[^1] - '0';
+        if (data.Length != count * size)
+        {
+            throw new InvalidDataException($"{file}: {count} elements of {type} need {count * size} bytes, found {data.Length}");
+        }
+
+        return new NpyFile(shape, type.TrimStart('<', '|') switch
+        {
+            "f4" => MemoryMarshal.Cast<byte, float>(data).ToArray(),
+            "f8" => Convert<double>(data),
+            "f2" => Convert<Half>(data),
+            "u1" or "b1" => Convert<byte>(data),
+            "i1" => Convert<sbyte>(data),
+            "i2" => Convert<short>(data),
+            "u2" => Convert<ushort>(data),
+            "i4" => Convert<int>(data),
+            "u4" => Convert<uint>(data),
+            "i8" => Convert<long>(data),
+            "u8" => Convert<ulong>(data),
+            _ => throw new InvalidDataException($"{file}: element type {type} is not a little-endian number or boolean"),
+        });
+    }
+
+    private static float[] Convert<T>(ReadOnlySpan<byte> data)
+        where T : unmanaged, System.Numerics.INumber<T>
+    {
+        var source = MemoryMarshal.Cast<byte, T>(data);
+        var result = new float[source.Length];
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = float.CreateSaturating(source[i]);
+        }
+
+        return result;
+    }
+
+    [GeneratedRegex(@"'descr':\s*'(?<type>[<|]?[a-z][1-8])'.*'fortran_order':\s*(?<order>True|False).*'shape':\s*\((?<shape>[0-9,\s]*)\)")]
+    private static partial Regex Header();
+}

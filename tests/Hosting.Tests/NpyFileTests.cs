@@ -1,0 +1,51 @@
+using System.Text;
+using Monitoring.Hosting.Tables;
+using Monitoring.TestKit;
+
+namespace Monitoring.Hosting.Tests;
+
+public sealed class NpyFileTests : IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public void Bytes_are_read_as_numbers()
+    {
+        var file = NpyFile.Read(Write("|u1", "(2, 3)", [0, 1, 2, 253, 254, 255]));
+        Assert.Equal([2, 3], file.Shape);
+        Assert.Equal([253f, 254, 255], file.Row(1).ToArray());
+    }
+
+    [Fact]
+    public void Floats_and_one_dimension_are_read()
+    {
+        var file = NpyFile.Read(Write("<f8", "(2,)", [.. BitConverter.GetBytes(1.5), .. BitConverter.GetBytes(-2.0)]));
+        Assert.Equal(2, file.Rows);
+        Assert.Equal(1, file.Width);
+        Assert.Equal([1.5f, -2], file.Values);
+    }
+
+    [Theory]
+    [InlineData("<f4", "(2, 2)", 12, "need 16 bytes, found 12")]
+    [InlineData("|O", "(1,)", 8, "not understood")]
+    [InlineData(">f4", "(1,)", 4, "not understood")]
+    public void Broken_file_says_what_is_wrong(string type, string shape, int length, string message) =>
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => NpyFile.Read(Write(type, shape, new byte[length]))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Other_file_is_refused()
+    {
+        File.WriteAllText(_directory.File("x.npy"), "not numbers at all");
+        Assert.Contains("is not a .npy file", Assert.Throws<InvalidDataException>(() => NpyFile.Read(_directory.File("x.npy"))).Message, StringComparison.Ordinal);
+    }
+
+    private string Write(string type, string shape, byte[] data)
+    {
+        var header = Encoding.ASCII.GetBytes($"{{'descr': '{type}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        var file = _directory.File("x.npy");
+        File.WriteAllBytes(file, [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. header, .. data]);
+        return file;
+    }
+}
