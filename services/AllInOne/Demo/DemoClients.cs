@@ -93,9 +93,10 @@ internal sealed class DemoClients : IDisposable
 
     private async Task<bool> CallAsync(DemoStream stream, string client, float[] row)
     {
+        var shape = string.Join(',', stream.RowShape);
         var header = Encoding.UTF8.GetBytes(string.Create(
             CultureInfo.InvariantCulture,
-            $$"""{"inputs":[{"name":"{{stream.InputName}}","datatype":"FP32","shape":[1,{{string.Join(',', stream.RowShape)}}],"parameters":{"binary_data_size":{{row.Length * 4}}}}]}"""));
+            $$$"""{"inputs":[{"name":"{{{stream.InputName}}}","datatype":"FP32","shape":[1,{{{shape}}}],"parameters":{"binary_data_size":{{{row.Length * 4}}}}}]}"""));
         var body = new byte[header.Length + (row.Length * 4)];
         header.CopyTo(body, 0);
         MemoryMarshal.AsBytes(row.AsSpan()).CopyTo(body.AsSpan(header.Length));
