@@ -1,5 +1,6 @@
 using Monitoring.Adversarial;
 using Monitoring.Alerting;
+using Monitoring.AllInOne.Docs;
 using Monitoring.WebConsole;
 using Monitoring.Drift;
 using Monitoring.Explainer;
@@ -31,5 +32,8 @@ internal static class Program
         new ConsoleModule(),
     ];
 
-    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(args, s_modules);
+    private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(
+        args,
+        s_modules,
+        new DocsVerb(s_modules));
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -7,6 +8,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Monitoring.Detection;
+using Monitoring.EventLog;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Observability;
 
@@ -40,6 +42,10 @@ public static class MonitoringHost
         services.AddSingleton(TimeProvider.System);
         services.AddMonitoringTelemetry(value.Telemetry.Otlp);
         services.AddMonitoringSecurity(value);
+
+        // Beside the data they protect, not in the home folder of whoever runs this.
+        services.AddDataProtection().PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(configuration.DataDirectory, "keys")));
+        services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();
         services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
         services.AddSingleton<MonitorKinds>();
@@ -82,6 +88,7 @@ public static class MonitoringHost
         logging.AddFilter("System.Net.Http", LogLevel.Warning);
         logging.AddFilter("MassTransit", LogLevel.Warning);
         logging.AddFilter("Polly", LogLevel.Error);
+        logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
     }
 
     private static void ConfigureHttp(WebApplicationBuilder builder, LoadedConfiguration configuration)

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Monitoring.EventLog.Embedded;
 
 namespace Monitoring.Hosting.Configuration;
 
@@ -30,13 +31,6 @@ public enum LogKind
 {
     Embedded,
     Kafka,
-}
-
-/// <summary>What an acknowledged append survives.</summary>
-public enum LogDurability
-{
-    Process,
-    Power,
 }
 
 /// <summary>Section <c>log.kafka</c>.</summary>
