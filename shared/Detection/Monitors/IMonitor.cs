@@ -9,6 +9,9 @@ public interface IMonitor
     /// <summary>What it observes and bets on; fixed for its life. Sink calls name variables by index.</summary>
     IReadOnlyList<Variable> Variables { get; }
 
+    /// <summary>Whether it calls <see cref="IObservationSink.Evidence"/>: that then owns a part of the monitor's budget.</summary>
+    bool HoldsEvidence => Variables.Count == 0;
+
     /// <summary>
     /// Pure: depends on the frozen parameters and the rows only, never on state that <see cref="Apply"/> changes. Batches may
     /// be scored at once and finish in any order; heavy arithmetic goes through ONNX Runtime here.
@@ -16,11 +19,15 @@ public interface IMonitor
     ValueTask<MonitorScores> ScoreAsync(RowBatch rows, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Takes the scores in log order, one batch at a time, changes state and observes. Must not depend on where batches
-    /// are cut: applying rows one by one gives the same state and the same calls. Rows with <see cref="RowInfo.Admitted"/> false are not independent
-    /// draws: the runtime leaves their observations out of the evidence (see <see cref="Variable.EveryRow"/>).
+    /// Takes one row with its scores, in log order, changes state and observes. The runtime turns the row's observations into evidence
+    /// when this returns, before the next row. Rows with <see cref="RowInfo.Admitted"/> false are not independent draws: the runtime leaves their
+    /// observations out of the evidence (see <see cref="Variable.EveryRow"/>); the monitor's own counts may use them.
     /// </summary>
-    void Apply(RowBatch rows, MonitorScores scores, IObservationSink sink);
+    /// <param name="rows">The batch; how rows are cut into batches must not matter.</param>
+    /// <param name="row">Index of the row in the batch.</param>
+    /// <param name="scores">What <see cref="ScoreAsync"/> returned for the batch.</param>
+    /// <param name="sink">Where observations about this row go.</param>
+    void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink);
 
     /// <summary>The monitor's own state; null when it has none (calibrated evidence is kept by the runtime, not here).</summary>
     IMonitorState? State => null;

@@ -12,15 +12,11 @@ public abstract class RowScoringMonitor(IReadOnlyList<Variable> variables) : IMo
         return scores;
     }
 
-    public void Apply(RowBatch rows, MonitorScores scores, IObservationSink sink)
+    public void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink)
     {
-        for (var row = 0; row < rows.Count; row++)
+        for (var variable = 0; variable < scores.Columns; variable++)
         {
-            var subject = rows.Rows[row].Client;
-            for (var variable = 0; variable < scores.Columns; variable++)
-            {
-                sink.Observe(row, variable, scores.Values[(row * scores.Columns) + variable], Variables[variable].PerSubject ? subject : "");
-            }
+            sink.Observe(variable, scores.Values[(row * scores.Columns) + variable], Variables[variable].PerSubject ? rows.Rows[row].Client : "");
         }
     }
 

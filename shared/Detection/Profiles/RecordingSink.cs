@@ -1,0 +1,44 @@
+namespace Monitoring.Detection;
+
+/// <summary>Collects what a monitor observes on clean rows: the values that its variables are calibrated with.</summary>
+internal sealed class RecordingSink(IReadOnlyList<Variable> variables) : IObservationSink
+{
+    private readonly List<RowInfo>[] _rows = [.. variables.Select(_ => new List<RowInfo>())];
+    private readonly List<double>[] _values = [.. variables.Select(_ => new List<double>())];
+    private RowInfo _row;
+
+    public IReadOnlyList<RowInfo> Rows(int variable) => _rows[variable];
+
+    public IReadOnlyList<double> Values(int variable) => _values[variable];
+
+    public void Begin(in RowInfo row) => _row = row;
+
+    public void Add(int variable, in RowInfo row, double value)
+    {
+        if (row.Admitted || variables[variable].EveryRow)
+        {
+            _rows[variable].Add(row);
+            _values[variable].Add(value);
+        }
+    }
+
+    public void Observe(int variable, double value, string subject = "")
+    {
+        if (!variables[variable].PerSubject || subject.Length > 0 || _row.Client.Length == 0)
+        {
+            Add(variable, _row, value);
+        }
+    }
+
+    public void Bet(int variable, double logIncrement, string subject = "")
+    {
+    }
+
+    public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "")
+    {
+    }
+
+    public void Report(CertainFinding finding)
+    {
+    }
+}

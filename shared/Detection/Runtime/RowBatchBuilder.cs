@@ -1,0 +1,175 @@
+using Monitoring.Contracts;
+
+namespace Monitoring.Detection;
+
+/// <summary>Turns events of one model version into rows. An event that does not fit the schema becomes one row of NaN: it is still seen.</summary>
+internal sealed class RowBatchBuilder(ModelDescription model)
+{
+    private readonly List<InferenceEvent> _events = [];
+    private readonly List<RowInfo> _rows = [];
+    private readonly float[][] _outputs = new float[model.Outputs.Count][];
+    private float[] _inputs = [];
+
+    public int Count => _rows.Count;
+
+    /// <summary>Appends the rows of an event.</summary>
+    /// <param name="inference">The event.</param>
+    /// <param name="offset">Its input offset.</param>
+    /// <param name="timeUnixNano">Its log time.</param>
+    public void Add(InferenceEvent inference, long offset, long timeUnixNano)
+    {
+        var rows = RowsOf(inference);
+        var readable = rows > 0;
+        rows = Math.Max(1, rows);
+        var first = _rows.Count;
+        Grow(first + rows);
+        var target = _inputs.AsSpan(first * model.Width, rows * model.Width);
+        if (readable && !TryReadInputs(inference, rows, target))
+        {
+            readable = false;
+        }
+
+        if (!readable)
+        {
+            rows = 1;
+            _inputs.AsSpan(first * model.Width, model.Width).Fill(float.NaN);
+        }
+
+        for (var o = 0; o < _outputs.Length; o++)
+        {
+            var width = model.Outputs[o].Width;
+            var values = _outputs[o].AsSpan(first * width, rows * width);
+            var tensor = Find(inference.Outputs, model.Outputs[o].Name);
+            if (tensor is null || TensorReader.Elements(tensor) != rows * width || !TensorReader.TryRead(tensor, values))
+            {
+                values.Fill(float.NaN);
+            }
+        }
+
+        var client = inference.Client?.Id ?? "";
+        var idHash = StableHash.Of(inference.Id);
+        for (var row = 0; row < rows; row++)
+        {
+            var input = _inputs.AsSpan((first + row) * model.Width, model.Width);
+            _rows.Add(new RowInfo(
+                inference.Id,
+                StableHash.Combine(idHash, (ulong)row),
+                StableHash.Of(input),
+                client,
+                timeUnixNano,
+                offset,
+                row,
+                _events.Count,
+                Admitted: readable));
+        }
+
+        _events.Add(inference);
+    }
+
+    /// <summary>Sets whether a row is an independent draw; unreadable rows stay out.</summary>
+    public void Admit(Func<RowInfo, bool> rule)
+    {
+        for (var i = 0; i < _rows.Count; i++)
+        {
+            if (_rows[i].Admitted && !rule(_rows[i]))
+            {
+                _rows[i] = _rows[i] with { Admitted = false };
+            }
+        }
+    }
+
+    /// <summary>The rows added so far; the builder is empty afterwards.</summary>
+    public RowBatch Build()
+    {
+        var batch = new RowBatch(model, _inputs, [.. _outputs.Select(o => o ?? [])], [.. _rows], [.. _events]);
+        _inputs = [];
+        Array.Clear(_outputs);
+        _rows.Clear();
+        _events.Clear();
+        return batch;
+    }
+
+    private static Tensor? Find(IReadOnlyList<Tensor> tensors, string name)
+    {
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            if (string.Equals(tensors[i].Name, name, StringComparison.Ordinal))
+            {
+                return tensors[i];
+            }
+        }
+
+        return null;
+    }
+
+    private int RowsOf(InferenceEvent inference)
+    {
+        var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[0]) : inference.Inputs.Count > 0 ? inference.Inputs[0] : null;
+        if (tensor is null || tensor.Artifact is not null || TensorReader.Elements(tensor) < 0)
+        {
+            return 0;
+        }
+
+        // A client that sends one row without a batch dimension is understood.
+        return TensorReader.Elements(tensor) == model.Width && model.InputTensors.Count <= 1 && inference.Inputs.Count == 1 ? 1 : TensorReader.Rows(tensor);
+    }
+
+    private bool TryReadInputs(InferenceEvent inference, int rows, Span<float> target)
+    {
+        var count = model.InputTensors.Count > 0 ? model.InputTensors.Count : inference.Inputs.Count;
+        var column = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[i]) : inference.Inputs[i];
+            var elements = tensor is null || tensor.Artifact is not null ? -1 : TensorReader.Elements(tensor);
+            if (elements < 0 || elements % rows != 0 || column + (elements / rows) > model.Width)
+            {
+                return false;
+            }
+
+            var width = elements / rows;
+            var feature = width == 1 && column < model.Schema.Features.Count ? model.Schema.Features[column] : null;
+            if (width == model.Width)
+            {
+                if (!TensorReader.TryRead(tensor!, target, feature))
+                {
+                    return false;
+                }
+            }
+            else
+            {
+                var values = new float[elements];
+                if (!TensorReader.TryRead(tensor!, values, feature))
+                {
+                    return false;
+                }
+
+                for (var row = 0; row < rows; row++)
+                {
+                    values.AsSpan(row * width, width).CopyTo(target.Slice((row * model.Width) + column, width));
+                }
+            }
+
+            column += width;
+        }
+
+        return column == model.Width;
+    }
+
+    private void Grow(int rows)
+    {
+        if (_inputs.Length < rows * model.Width)
+        {
+            Array.Resize(ref _inputs, Math.Max(rows, _rows.Count * 2) * model.Width);
+        }
+
+        for (var o = 0; o < _outputs.Length; o++)
+        {
+            var needed = rows * model.Outputs[o].Width;
+            if ((_outputs[o] ??= []).Length < needed)
+            {
+                Array.Resize(ref _outputs[o], Math.Max(needed, _outputs[o].Length * 2));
+            }
+        }
+    }
+}
