@@ -1,0 +1,95 @@
+using Monitoring.Detection;
+
+namespace Monitoring.Explainer;
+
+/// <summary>What is switched on and off together: single columns of a row, or rectangles of an image ("superpixels").</summary>
+internal sealed class FeatureGroups
+{
+    private readonly (int Start, int Length, int Group)[] _runs;
+
+    private FeatureGroups(IReadOnlyList<string> names, int[] groupOf)
+    {
+        Names = names;
+        GroupOf = groupOf;
+        var runs = new List<(int, int, int)>();
+        for (var i = 0; i < groupOf.Length;)
+        {
+            var start = i;
+            while (i < groupOf.Length && groupOf[i] == groupOf[start])
+            {
+                i++;
+            }
+
+            runs.Add((start, i - start, groupOf[start]));
+        }
+
+        _runs = [.. runs];
+    }
+
+    public int Count => Names.Count;
+
+    /// <summary>Name of each group.</summary>
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Group of each column of the row.</summary>
+    public IReadOnlyList<int> GroupOf { get; }
+
+    public int Columns => GroupOf.Count;
+
+    /// <summary>One group per column.</summary>
+    public static FeatureGroups Single(IReadOnlyList<string> names) => new(names, [.. Enumerable.Range(0, names.Count)]);
+
+    /// <summary>An image cut into <paramref name="across"/> × <paramref name="across"/> rectangles as equal as whole pixels allow; all channels of a pixel together.</summary>
+    public static FeatureGroups Grid(ImageLayout image, int across)
+    {
+        if (across < 1 || across > Math.Min(image.Height, image.Width))
+        {
+            throw new ArgumentOutOfRangeException(nameof(across), across, $"1 to {Math.Min(image.Height, image.Width)} for an image of {image.Width}×{image.Height}");
+        }
+
+        var groups = new int[image.Height * image.Width * image.Channels];
+        for (var y = 0; y < image.Height; y++)
+        {
+            for (var x = 0; x < image.Width; x++)
+            {
+                var group = (y * across / image.Height * across) + (x * across / image.Width);
+                for (var c = 0; c < image.Channels; c++)
+                {
+                    groups[ColumnOf(image, y, x, c)] = group;
+                }
+            }
+        }
+
+        return new FeatureGroups([.. Enumerable.Range(0, across * across).Select(i => $"cell {(i / across) + 1},{(i % across) + 1}")], groups);
+    }
+
+    /// <summary>The schema's own features; an image becomes a grid of 8 × 8 (fewer where it is smaller).</summary>
+    public static FeatureGroups Of(ModelSchema schema) =>
+        schema.Image is { } image ? Grid(image, Math.Min(8, Math.Min(image.Height, image.Width))) : Single([.. schema.Features.Select(f => f.Name)]);
+
+    /// <summary>Column of a pixel in the row.</summary>
+    public static int ColumnOf(ImageLayout image, int y, int x, int channel) => image.ChannelsFirst
+        ? (((channel * image.Height) + y) * image.Width) + x
+        : (((y * image.Width) + x) * image.Channels) + channel;
+
+    /// <summary>Writes <paramref name="on"/>'s columns for the groups whose bit is set and <paramref name="off"/>'s for the others.</summary>
+    /// <param name="coalition">Bit g of word g / 64 is group g.</param>
+    /// <param name="on">The explained row.</param>
+    /// <param name="off">The background row.</param>
+    /// <param name="row">Written.</param>
+    public void Mix(ReadOnlySpan<ulong> coalition, ReadOnlySpan<float> on, ReadOnlySpan<float> off, Span<float> row)
+    {
+        off.CopyTo(row);
+        foreach (var (start, length, group) in _runs)
+        {
+            if ((coalition[group >> 6] >> (group & 63) & 1) == 1)
+            {
+                // A run of a superpixel is a few floats: a loop beats a call.
+                for (var i = start; i < start + length; i++)
+                {
+                    row[i] = on[i];
+                }
+            }
+        }
+    }
+}
