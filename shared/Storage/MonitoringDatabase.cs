@@ -1,0 +1,204 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
+
+namespace Monitoring.Storage;
+
+/// <summary>
+/// The database of incidents, notifications and audit: a SQLite file (WAL) or a PostgreSQL database. Writes run in one
+/// transaction each; SQLite has one writer, so writers of this process wait for each other here instead of polling the file.
+/// </summary>
+public sealed class MonitoringDatabase : IAsyncDisposable
+{
+    /// <summary>Version of the tables that this build reads and writes.</summary>
+    public const int SchemaVersion = 1;
+
+    private const int MaxAttempts = 6;
+    private static readonly SchemaUpgrade[] s_upgrades = [];
+
+    private readonly DbContextOptions<MonitoringDbContext> _options;
+    private readonly PooledDbContextFactory<MonitoringDbContext> _factory;
+    private readonly SemaphoreSlim? _writer;
+    private readonly TimeProvider _time;
+
+    private MonitoringDatabase(DbContextOptions<MonitoringDbContext> options, bool isSqlite, TimeProvider time)
+    {
+        _options = options;
+        _factory = new PooledDbContextFactory<MonitoringDbContext>(options, poolSize: 64);
+        _writer = isSqlite ? new SemaphoreSlim(1, 1) : null;
+        _time = time;
+    }
+
+    /// <summary>True on PostgreSQL, where several processes may share the database.</summary>
+    public bool IsShared => _writer is null;
+
+    /// <summary>A database in the file <paramref name="path"/>, created by <see cref="InitializeAsync"/>.</summary>
+    /// <param name="path">File; its folder must exist.</param>
+    /// <param name="survivesPowerCut">synchronous=FULL instead of NORMAL, which survives <c>kill -9</c> only.</param>
+    /// <param name="time">Clock of waits between attempts.</param>
+    public static MonitoringDatabase OpenSqlite(string path, bool survivesPowerCut, TimeProvider time)
+    {
+        var connection = new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = false }.ToString();
+        var options = new DbContextOptionsBuilder<MonitoringDbContext>()
+            .UseSqlite(connection)
+            .AddInterceptors(new SqlitePragmas(survivesPowerCut))
+            .Options;
+        return new MonitoringDatabase(options, isSqlite: true, time);
+    }
+
+    /// <summary>A database on a PostgreSQL server; the database itself must exist.</summary>
+    public static MonitoringDatabase OpenPostgreSql(string connectionString, TimeProvider time)
+    {
+        var options = new DbContextOptionsBuilder<MonitoringDbContext>().UseNpgsql(connectionString).Options;
+        return new MonitoringDatabase(options, isSqlite: false, time);
+    }
+
+    /// <summary>
+    /// Creates the tables, or brings older ones up to date, in one transaction. Throws <see cref="StorageSchemaException"/>
+    /// when the tables were written by a newer build.
+    /// </summary>
+    public Task InitializeAsync(CancellationToken cancellationToken = default) => InitializeAsync(SchemaVersion, s_upgrades, cancellationToken);
+
+    internal async Task InitializeAsync(int target, IReadOnlyList<SchemaUpgrade> upgrades, CancellationToken cancellationToken)
+    {
+        await using var context = new MonitoringDbContext(_options);
+        var connection = context.Database.GetDbConnection();
+        await context.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        if (!IsShared)
+        {
+            await ExecuteAsync(connection, null, "PRAGMA journal_mode = WAL", cancellationToken).ConfigureAwait(false);
+        }
+
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        var raw = transaction.GetDbTransaction();
+        if (IsShared)
+        {
+            // Two processes starting at once on an empty database: one creates, the other waits here and finds it done.
+            await ExecuteAsync(connection, raw, "SELECT pg_advisory_xact_lock(727274651)", cancellationToken).ConfigureAwait(false);
+        }
+
+        await ExecuteAsync(connection, raw, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)", cancellationToken).ConfigureAwait(false);
+        var found = await ExecuteAsync(connection, raw, "SELECT version FROM schema_version", cancellationToken).ConfigureAwait(false);
+        var version = found is null ? 0 : Convert.ToInt32(found, CultureInfo.InvariantCulture);
+        if (version > target)
+        {
+            throw new StorageSchemaException(string.Create(CultureInfo.InvariantCulture, $"the database has tables of version {version}, this build knows {target}: run the newer build, or restore the backup made before the upgrade"));
+        }
+
+        if (version == 0)
+        {
+            foreach (var command in context.Database.GenerateCreateScript().Split(";\n", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            {
+                await ExecuteAsync(connection, raw, command, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        foreach (var upgrade in upgrades.Where(u => version > 0 && u.To > version).OrderBy(u => u.To))
+        {
+            await upgrade.ApplyAsync(connection, raw, IsShared, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (version != target)
+        {
+            await ExecuteAsync(connection, raw, "DELETE FROM schema_version", cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(connection, raw, string.Create(CultureInfo.InvariantCulture, $"INSERT INTO schema_version (version) VALUES ({target})"), cancellationToken).ConfigureAwait(false);
+        }
+
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads without a transaction and without tracking.</summary>
+    public async Task<T> ReadAsync<T>(Func<MonitoringDbContext, CancellationToken, Task<T>> read, CancellationToken cancellationToken = default)
+    {
+        await using var context = await _factory.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
+        context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.NoTracking;
+        return await read(context, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Runs <paramref name="write"/> and saves in one transaction. When another writer was faster (a changed row, the same open
+    /// key, a serialisation failure, a busy file) all of it runs again on a fresh context: it must have no other effects.
+    /// </summary>
+    public async Task<T> WriteAsync<T>(Func<MonitoringDbContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken = default)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (_writer is not null)
+            {
+                await _writer.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            try
+            {
+                await using var context = await _factory.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
+                context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
+                await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+                var result = await write(context, cancellationToken).ConfigureAwait(false);
+                foreach (var entry in context.ChangeTracker.Entries<Incident>().Where(e => e.State == EntityState.Modified))
+                {
+                    entry.Entity.Version++;
+                }
+
+                await context.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                return result;
+            }
+            catch (Exception e) when (attempt < MaxAttempts && MayHelpToTryAgain(e))
+            {
+                // Tried again below, outside of the lock.
+            }
+            finally
+            {
+                _writer?.Release();
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(5 << attempt), _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc cref="WriteAsync{T}"/>
+    public Task WriteAsync(Func<MonitoringDbContext, CancellationToken, Task> write, CancellationToken cancellationToken = default) =>
+        WriteAsync(
+            async (context, token) =>
+            {
+                await write(context, token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
+
+    public ValueTask DisposeAsync()
+    {
+        _writer?.Dispose();
+        if (!IsShared)
+        {
+            // Pooled connections keep the file open after the last context is gone.
+            using var context = new MonitoringDbContext(_options);
+            SqliteConnection.ClearPool((SqliteConnection)context.Database.GetDbConnection());
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private static bool MayHelpToTryAgain(Exception e) => e switch
+    {
+        DbUpdateConcurrencyException => true,
+        PostgresException p => p.IsTransient || p.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected,
+        NpgsqlException n => n.IsTransient,
+        SqliteException s => s.SqliteErrorCode is 5 or 6, // SQLITE_BUSY, SQLITE_LOCKED
+        DbUpdateException { InnerException: { } inner } => MayHelpToTryAgain(inner),
+        _ => false,
+    };
+
+    private static async Task<object?> ExecuteAsync(DbConnection connection, DbTransaction? transaction, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.Transaction = transaction;
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+    }
+}
