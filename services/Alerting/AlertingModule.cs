@@ -1,18 +1,51 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Monitoring.Alerting.Incidents;
 using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Storage;
 
 namespace Monitoring.Alerting;
 
+/// <summary>Findings become incidents, incidents become messages.</summary>
 public sealed class AlertingModule : IServiceModule
 {
     public string Name => "alerting";
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.TryAddSingleton(OpenDatabase);
+        services.AddSingleton(provider => new AlertingSettings(
+            provider.GetRequiredService<LoadedConfiguration>().Value,
+            // One process owns a SQLite file: what is on its way there is its own. On a shared database only the lease tells.
+            provider.GetRequiredService<MonitoringDatabase>().IsShared ? Guid.NewGuid().ToString("N") : "local"));
+        services.AddSingleton(provider => new Outbox(provider.GetRequiredService<AlertingSettings>().Configuration));
+        services.AddSingleton<AlertingMetrics>();
+        services.AddSingleton<OutboxSignal>();
+        services.AddSingleton<IncidentKeeper>();
+        services.AddSingleton<AlertingService>();
+        services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)
     {
+    }
+
+    private static MonitoringDatabase OpenDatabase(IServiceProvider provider)
+    {
+        var loaded = provider.GetRequiredService<LoadedConfiguration>();
+        var time = provider.GetRequiredService<TimeProvider>();
+        var storage = loaded.Value.Storage;
+        if (storage.Kind == StorageKind.Postgresql)
+        {
+            var reference = storage.ConnectionString ?? throw new InvalidOperationException("storage.connectionString is missing for kind postgresql");
+            return MonitoringDatabase.OpenPostgreSql(reference.Read(), time);
+        }
+
+        Directory.CreateDirectory(loaded.DataDirectory);
+        return MonitoringDatabase.OpenSqlite(Path.Combine(loaded.DataDirectory, "monitoring.db"), loaded.Value.Log.Durability == LogDurability.Power, time);
     }
 }

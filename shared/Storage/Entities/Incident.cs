@@ -65,6 +65,9 @@ public sealed class Incident
     /// <summary>True for an incident whose members are the same family opening on many models at once.</summary>
     public bool IsStorm { get; set; }
 
+    /// <summary>Of a storm: how many models are members.</summary>
+    public int MemberModels { get; set; }
+
     /// <summary>The open attack that explains this incident; it sends no messages of its own meanwhile.</summary>
     public string? InhibitedById { get; set; }
 

@@ -1,0 +1,169 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Monitoring.Alerting.Delivery;
+using Monitoring.Alerting.Incidents;
+using Monitoring.Alerting.Pipeline;
+using Monitoring.Alerting.Receivers;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Storage;
+
+namespace Monitoring.Alerting;
+
+/// <summary>Runs the service: the database, the consumer of findings, the senders and the clocks.</summary>
+internal sealed partial class AlertingService(
+    IEventLog log,
+    MonitoringDatabase database,
+    AlertingSettings settings,
+    Outbox outbox,
+    IncidentKeeper keeper,
+    AlertingMetrics metrics,
+    OutboxSignal signal,
+    TimeProvider time,
+    ILoggerFactory loggers) : IHostedService, IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ILogger _logger = loggers.CreateLogger<AlertingService>();
+    private readonly List<Task> _loops = [];
+    private readonly List<ReceiverLane> _lanes = [];
+    private NotificationBus? _bus;
+
+    /// <summary>The database is ready, the senders run and the consumer is a member of its group.</summary>
+    public bool IsReady { get; private set; }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await database.InitializeAsync(cancellationToken).ConfigureAwait(false);
+        var partitions = settings.Configuration.Log.Partitions;
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.Findings, partitions, settings.Configuration.Log.RetentionAge), cancellationToken).ConfigureAwait(false);
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(Topics.Findings, FindingProcessor.Consumer), 1), cancellationToken).ConfigureAwait(false);
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.Notifications, partitions, settings.Configuration.Log.RetentionAge), cancellationToken).ConfigureAwait(false);
+
+        foreach (var receiver in settings.Configuration.Receivers)
+        {
+            _lanes.Add(new ReceiverLane(receiver, ReceiverFactory.Create(receiver, time), time));
+            metrics.InitializeReceiver(receiver.Name);
+        }
+
+        Observe();
+        var worker = new DeliveryWorker(database, settings, metrics, signal, time, loggers.CreateLogger<DeliveryWorker>());
+        await worker.RecoverAsync(atStart: true, cancellationToken).ConfigureAwait(false);
+        var rabbitMq = settings.Configuration.Alerting.RabbitMq is { } reference ? new Uri(reference.Read()) : null;
+        _bus = new NotificationBus(_lanes, worker, rabbitMq);
+        await _bus.StartAsync(cancellationToken).ConfigureAwait(false);
+
+        var sweep = new OutboxSweep(database, _lanes, _bus, worker, signal, time);
+        var publisher = new OutcomePublisher(database, log, time);
+        _loops.Add(KeepRunningAsync("outbox sweep", sweep.RunAsync));
+        _loops.Add(KeepRunningAsync("outcome publisher", publisher.RunAsync));
+        _loops.Add(KeepRunningAsync("incident keeper", keeper.RunAsync));
+        _loops.Add(KeepRunningAsync("finding consumer", ConsumeAsync));
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_loops).ConfigureAwait(false);
+        if (_bus is not null)
+        {
+            await _bus.DisposeAsync().ConfigureAwait(false);
+            _bus = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(CancellationToken.None).ConfigureAwait(false);
+        _lanes.ForEach(l => l.Dispose());
+        _stop.Dispose();
+    }
+
+    private async Task ConsumeAsync(CancellationToken cancellationToken)
+    {
+        IAlertStage[] stages =
+        [
+            new CorrelateStage(),
+            new InhibitStage(),
+            new MuteStage(settings.Configuration),
+            new DeduplicateStage(),
+            new GroupStage(settings.Configuration.Alerting),
+            new NotifyStage(outbox),
+            new RecordStage(),
+        ];
+        var subscription = await log.SubscribeAsync(
+            new GroupSubscription(
+                FindingProcessor.Consumer,
+                Topics.Findings,
+                assignment => new FindingProcessor(assignment, log, database, stages, settings, metrics, signal, time)),
+            cancellationToken).ConfigureAwait(false);
+        await using (subscription.ConfigureAwait(false))
+        {
+            IsReady = true;
+            try
+            {
+                await subscription.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                IsReady = false;
+            }
+        }
+    }
+
+    /// <summary>A loop that fails (a busy disk, a broker away) is told, waits, and goes on; it never ends in silence.</summary>
+    private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> run)
+    {
+        await Task.Yield();
+        var wait = TimeSpan.FromMilliseconds(200);
+        while (!_stop.IsCancellationRequested)
+        {
+            var start = time.GetTimestamp();
+            try
+            {
+                await run(_stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                LogLoopFailed(name, wait, e);
+            }
+
+            wait = time.GetElapsedTime(start) > TimeSpan.FromMinutes(1) ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(Math.Min(30, wait.TotalSeconds * 2));
+            try
+            {
+                await Task.Delay(wait, time, _stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private void Observe()
+    {
+        metrics.Meter.CreateObservableGauge(
+            "monitoring_alerting_incidents_open",
+            () => ((string[])["harm", "change", "record"]).Select(s => new Measurement<long>(keeper.Open.GetValueOrDefault(s), new KeyValuePair<string, object?>("severity", s))),
+            "{incident}",
+            "Open incidents");
+        metrics.Meter.CreateObservableGauge(
+            "monitoring_alerting_queue_depth",
+            () => _lanes.Select(l => new Measurement<long>(l.Depth, new KeyValuePair<string, object?>("receiver", l.Name))),
+            "{notification}",
+            "Outbox rows not finished");
+        metrics.Meter.CreateObservableGauge(
+            "monitoring_alerting_receiver_state",
+            () => _lanes.Select(l => new Measurement<int>(l.State, new KeyValuePair<string, object?>("receiver", l.Name))),
+            null,
+            "0 works, 1 probing, 2 circuit open, 3 answered 410 and gets no more");
+    }
+
+    [LoggerMessage(EventId = 7001, Level = LogLevel.Error, Message = "The {Loop} stopped and starts again in {Wait}")]
+    private partial void LogLoopFailed(string loop, TimeSpan wait, Exception exception);
+}

@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using Monitoring.Alerting.Receivers;
+using Monitoring.Hosting.Configuration;
+using Polly;
+using Polly.CircuitBreaker;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace Monitoring.Alerting.Delivery;
+
+/// <summary>One receiver's own way out: its queue, its resilience, its state. A dead one holds up nobody else.</summary>
+internal sealed class ReceiverLane : IDisposable
+{
+    /// <summary>Rows handed to the bus and not finished: bounds memory; the rest waits in the database.</summary>
+    public const int MaxOutstanding = 500;
+
+    private static readonly TimeSpan s_longestQuickWait = TimeSpan.FromSeconds(2);
+    private readonly CircuitBreakerStateProvider _circuit = new();
+    private volatile bool _gone;
+
+    public ReceiverLane(ReceiverConfiguration configuration, IReceiver receiver, TimeProvider time)
+    {
+        Name = configuration.Name;
+        Receiver = receiver;
+        Timeout = configuration.Timeout;
+        Pipeline = new ResiliencePipelineBuilder<DeliveryResult> { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions<DeliveryResult>
+            {
+                MaxRetryAttempts = 2,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = TimeSpan.FromMilliseconds(200),
+                MaxDelay = s_longestQuickWait,
+                // A longer wish of the receiver is kept through the database, without holding a sender.
+                ShouldHandle = arguments => ValueTask.FromResult(IsFailure(arguments.Outcome) && !(arguments.Outcome.Result?.RetryAfter > s_longestQuickWait)),
+                DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result?.RetryAfter),
+            })
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<DeliveryResult>
+            {
+                FailureRatio = 0.9,
+                MinimumThroughput = 10,
+                SamplingDuration = TimeSpan.FromSeconds(30),
+                BreakDuration = TimeSpan.FromSeconds(10),
+                ShouldHandle = arguments => ValueTask.FromResult(IsFailure(arguments.Outcome)),
+                StateProvider = _circuit,
+            })
+            .AddTimeout(configuration.Timeout)
+            .Build();
+    }
+
+    public string Name { get; }
+
+    public IReceiver Receiver { get; }
+
+    public TimeSpan Timeout { get; }
+
+    public ResiliencePipeline<DeliveryResult> Pipeline { get; }
+
+    public ConcurrentDictionary<string, bool> Outstanding { get; } = new(StringComparer.Ordinal);
+
+    public int Concurrency => Receiver.HonoursIds ? 8 : 1;
+
+    /// <summary>Longest time that one row can be on its way: three calls and the waits between them.</summary>
+    public TimeSpan Lease => (3 * Timeout) + TimeSpan.FromSeconds(30);
+
+    /// <summary>Rows waiting in the database, as last counted.</summary>
+    public long Depth { get; set; }
+
+    public bool IsGone => _gone;
+
+    /// <summary>0 works, 1 probing, 2 circuit open, 3 wants no more messages.</summary>
+    public int State => _gone ? 3 : _circuit.CircuitState switch
+    {
+        CircuitState.Closed => 0,
+        CircuitState.HalfOpen => 1,
+        _ => 2,
+    };
+
+    public void MarkGone() => _gone = true;
+
+    public void Dispose() => Receiver.Dispose();
+
+    private static bool IsFailure(Outcome<DeliveryResult> outcome) =>
+        outcome.Result is { Outcome: DeliveryOutcome.Retry }
+        || outcome.Exception is IOException or TimeoutRejectedException
+        || outcome.Exception is HttpRequestException { InnerException: not AddressRefusedException };
+}

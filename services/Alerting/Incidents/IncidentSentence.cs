@@ -1,0 +1,97 @@
+using System.Globalization;
+using Monitoring.Contracts;
+using Monitoring.Storage;
+
+namespace Monitoring.Alerting.Incidents;
+
+/// <summary>
+/// The sentence that a tired person understands: who or what, since when, how much. "Client acme-batch-7 has asked digits
+/// 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %."
+/// </summary>
+internal static class IncidentSentence
+{
+    private const int MaxSummary = 200;
+
+    /// <param name="incident">Incident with the finding already merged.</param>
+    /// <param name="finding">Newest finding.</param>
+    public static string Compose(Incident incident, Finding finding)
+    {
+        var since = Since(incident.SinceUnixNano, incident.LastFindingUnixNano);
+        var who = Who(incident);
+        var events = Count(incident.EventCount);
+        var measures = incident.Details.Measures;
+        var sentence = incident.Family switch
+        {
+            Family.Extraction => $"{who} asked {incident.Model} {events} questions since {since}{Fidelity(measures)}",
+            Family.Adversarial => $"{who} sent {incident.Model} {events} inputs since {since} that look crafted to fool it{Technique(incident)}",
+            Family.Leakage => $"{who} learned about training data of {incident.Model} through {events} questions since {since}",
+            Family.Outlier => $"{incident.Model} gets inputs unlike its reference since {since} ({events} events{From(incident)}){Variable(incident)}",
+            Family.Drift => $"{incident.Model} sees other data than usual since {since} ({events} events{From(incident)}){Variable(incident)}",
+            Family.Quality => $"{incident.Model} does worse than promised since {since} ({events} events{From(incident)}){Variable(incident)}",
+            Family.Pipeline => $"{(incident.Model.Length > 0 ? incident.Model : "Monitoring")} is not watched as it should be since {since}",
+            _ => $"{incident.Model}: {finding.Kind} alarmed, since {since} ({events} events)",
+        };
+        if (finding.Summary.Length > 0)
+        {
+            var summary = finding.Summary.Length > MaxSummary ? finding.Summary[..(MaxSummary - 1)] + "…" : finding.Summary;
+            sentence += ": " + summary.TrimEnd('.');
+        }
+
+        return char.ToUpperInvariant(sentence[0]) + sentence[1..] + ".";
+    }
+
+    /// <summary>The sentence of an incident over many models.</summary>
+    public static string ComposeStorm(Family family, int models, long sinceUnixNano, long nowUnixNano) =>
+        string.Create(CultureInfo.InvariantCulture, $"{models:N0} models opened {Vocabulary.Of(family)} incidents together since {Since(sinceUnixNano, nowUnixNano)}: look for what they share before you look at one.");
+
+    /// <summary>Weekday and time within six days, else the date; always UTC and saying so.</summary>
+    public static string Since(long sinceUnixNano, long nowUnixNano)
+    {
+        var time = UnixNano.ToTime(sinceUnixNano);
+        var format = nowUnixNano - sinceUnixNano < UnixNano.Span(TimeSpan.FromDays(6)) ? "ddd HH:mm 'UTC'" : "d MMM HH:mm 'UTC'";
+        return time.ToString(format, CultureInfo.InvariantCulture);
+    }
+
+    private static string Who(Incident incident)
+    {
+        var others = incident.Details.Clients.Count;
+        return incident.Client.Length > 0 && others <= 1 ? $"client {Short(incident.Client)}"
+            : others > 1 ? string.Create(CultureInfo.InvariantCulture, $"{others} clients together ({Short(incident.Details.Clients[0])} first)")
+            : others == 1 ? $"client {Short(incident.Details.Clients[0])}"
+            : "somebody";
+    }
+
+    /// <summary>Sealed ids are long; the first characters tell clients apart in a message, the page has the whole.</summary>
+    private static string Short(string client) => client.Length > 24 ? client[..12] + "…" : client;
+
+    private static string From(Incident incident) => incident.Client.Length > 0 ? $" from client {Short(incident.Client)}" : "";
+
+    private static string Fidelity(IReadOnlyDictionary<string, double> measures)
+    {
+        foreach (var name in (string[])["surrogate-fidelity", "fidelity"])
+        {
+            if (measures.TryGetValue(name, out var value) && value is > 0 and <= 1)
+            {
+                return string.Create(CultureInfo.InvariantCulture, $"; its copy now agrees on {value * 100:F0} %");
+            }
+        }
+
+        return "";
+    }
+
+    private static string Technique(Incident incident) => incident.AtlasTechnique.Length > 0 ? $" ({incident.AtlasTechnique})" : "";
+
+    private static string Variable(Incident incident)
+    {
+        if (incident.Details.Variables is not [var first, ..])
+        {
+            return "";
+        }
+
+        var size = first.Measure.Length == 0 || !double.IsFinite(first.Size) ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" by {first.Size:+0.##;-0.##;0} ({first.Measure})");
+        return $", mostly {first.Name}{size}";
+    }
+
+    private static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
+}
