@@ -15,8 +15,6 @@ public sealed class AlertingModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
-        services.TryAddSingleton(TimeProvider.System);
-        services.AddMetrics();
         services.TryAddSingleton(OpenDatabase);
         services.AddSingleton(provider => new AlertingSettings(
             provider.GetRequiredService<LoadedConfiguration>().Value,
@@ -27,6 +25,7 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<OutboxSignal>();
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<AlertingService>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, AlertingReadiness>());
         services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
     }
 

@@ -7,6 +7,7 @@ using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
@@ -15,6 +16,7 @@ namespace Monitoring.Alerting;
 /// <summary>Runs the service: the database, the consumer of findings, the senders and the clocks.</summary>
 internal sealed partial class AlertingService(
     IEventLog log,
+    LogTopics topics,
     MonitoringDatabase database,
     AlertingSettings settings,
     Outbox outbox,
@@ -24,23 +26,19 @@ internal sealed partial class AlertingService(
     TimeProvider time,
     ILoggerFactory loggers) : IHostedService, IAsyncDisposable
 {
+    private const string ConsumerLoop = "finding consumer";
     private readonly CancellationTokenSource _stop = new();
     private readonly ILogger _logger = loggers.CreateLogger<AlertingService>();
     private readonly List<Task> _loops = [];
     private readonly List<ReceiverLane> _lanes = [];
     private NotificationBus? _bus;
 
-    /// <summary>The database is ready, the senders run and the consumer is a member of its group.</summary>
-    public bool IsReady { get; private set; }
+    /// <summary>Null while findings are consumed, else why they are not.</summary>
+    public string? NotReady { get; private set; } = "starting";
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await database.InitializeAsync(cancellationToken).ConfigureAwait(false);
-        var partitions = settings.Configuration.Log.Partitions;
-        await log.EnsureTopicAsync(new TopicDefinition(Topics.Findings, partitions, settings.Configuration.Log.RetentionAge), cancellationToken).ConfigureAwait(false);
-        await log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(Topics.Findings, FindingProcessor.Consumer), 1), cancellationToken).ConfigureAwait(false);
-        await log.EnsureTopicAsync(new TopicDefinition(Topics.Notifications, partitions, settings.Configuration.Log.RetentionAge), cancellationToken).ConfigureAwait(false);
-
         foreach (var receiver in settings.Configuration.Receivers)
         {
             _lanes.Add(new ReceiverLane(receiver, ReceiverFactory.Create(receiver, time), time));
@@ -57,13 +55,22 @@ internal sealed partial class AlertingService(
         var sweep = new OutboxSweep(database, _lanes, _bus, worker, signal, time);
         var publisher = new OutcomePublisher(database, log, time);
         _loops.Add(KeepRunningAsync("outbox sweep", sweep.RunAsync));
-        _loops.Add(KeepRunningAsync("outcome publisher", publisher.RunAsync));
+        _loops.Add(KeepRunningAsync("outcome publisher", async token =>
+        {
+            await topics.Ready.WaitAsync(token).ConfigureAwait(false);
+            await publisher.RunAsync(token).ConfigureAwait(false);
+        }));
         _loops.Add(KeepRunningAsync("incident keeper", keeper.RunAsync));
-        _loops.Add(KeepRunningAsync("finding consumer", ConsumeAsync));
+        _loops.Add(KeepRunningAsync(ConsumerLoop, ConsumeAsync));
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+
         await _stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(_loops).ConfigureAwait(false);
         if (_bus is not null)
@@ -75,9 +82,10 @@ internal sealed partial class AlertingService(
 
     public async ValueTask DisposeAsync()
     {
+        // The container knows this object as two services and disposes of it twice.
         await StopAsync(CancellationToken.None).ConfigureAwait(false);
         _lanes.ForEach(l => l.Dispose());
-        _stop.Dispose();
+        _lanes.Clear();
     }
 
     private async Task ConsumeAsync(CancellationToken cancellationToken)
@@ -92,6 +100,8 @@ internal sealed partial class AlertingService(
             new NotifyStage(outbox),
             new RecordStage(),
         ];
+        await topics.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(Topics.Findings, FindingProcessor.Consumer), 1), cancellationToken).ConfigureAwait(false);
         var subscription = await log.SubscribeAsync(
             new GroupSubscription(
                 FindingProcessor.Consumer,
@@ -100,15 +110,8 @@ internal sealed partial class AlertingService(
             cancellationToken).ConfigureAwait(false);
         await using (subscription.ConfigureAwait(false))
         {
-            IsReady = true;
-            try
-            {
-                await subscription.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
-            }
-            finally
-            {
-                IsReady = false;
-            }
+            NotReady = null;
+            await subscription.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -131,6 +134,7 @@ internal sealed partial class AlertingService(
             catch (Exception e)
             {
                 LogLoopFailed(name, wait, e);
+                NotReady = name == ConsumerLoop ? $"findings are not read: {e.Message}" : NotReady;
             }
 
             wait = time.GetElapsedTime(start) > TimeSpan.FromMinutes(1) ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(Math.Min(30, wait.TotalSeconds * 2));
