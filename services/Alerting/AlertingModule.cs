@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Monitoring.Alerting.Incidents;
+using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
