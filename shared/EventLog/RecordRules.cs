@@ -1,7 +1,7 @@
 namespace Monitoring.EventLog;
 
 /// <summary>What both logs demand of a record.</summary>
-internal static class RecordRules
+public static class RecordRules
 {
     /// <summary>Throws <see cref="EventLogException"/> for a tombstone where nothing is compacted, and for a record without key where it is.</summary>
     public static void Check(TopicDefinition topic, LogRecord record)

@@ -26,6 +26,18 @@ internal sealed class EmbeddedHarness : LogHarness
 
     public override ValueTask<IEventLog> ConnectAsync() => ValueTask.FromResult<IEventLog>(_log);
 
+    /// <summary>Retention removes whole segments: fills the active one, so that the next record starts another, and gives up all but the newest.</summary>
+    public override async ValueTask RetireAsync(string topic, long offset)
+    {
+        var filler = new byte[50_000];
+        while ((await _log.GetOffsetsAsync(topic, 0)).Start < offset)
+        {
+            await _log.AppendAsync(topic, new LogRecord("filler"u8.ToArray(), filler, []));
+            await _log.EnsureTopicAsync(new TopicDefinition(topic, 1, MaxBytes: 1));
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
     public override async ValueTask DisposeAsync()
     {
         await _log.DisposeAsync();

@@ -12,10 +12,6 @@ public abstract class LogHarness : IAsyncDisposable
 
     public virtual string? WithoutTopicCreation => null;
 
-    public virtual string? WithoutRetention => null;
-
-    public virtual string? WithoutCompaction => null;
-
     /// <summary>Name that no other run uses: a real broker keeps what earlier runs wrote.</summary>
     public string Run { get; } = Guid.NewGuid().ToString("N")[..12];
 
@@ -33,8 +29,8 @@ public abstract class LogHarness : IAsyncDisposable
         return name;
     }
 
-    /// <summary>Makes retention and compaction happen as soon as the implementation allows.</summary>
-    public virtual ValueTask MaintainAsync(string topic) => ValueTask.CompletedTask;
+    /// <summary>Makes the log's retention take everything below <paramref name="offset"/> (one partition).</summary>
+    public abstract ValueTask RetireAsync(string topic, long offset);
 
     public abstract ValueTask DisposeAsync();
 

@@ -14,7 +14,7 @@ internal sealed class LogWriter : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly EventLogMetrics _metrics;
-    private readonly long _maxPendingBytes;
+    private readonly PendingBytes _pending;
     private readonly long _tailBytes;
     private readonly Thread _thread;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -22,8 +22,6 @@ internal sealed class LogWriter : IAsyncDisposable
     private readonly Queue<TailChunk> _tail = new();
     private readonly List<AppendRequest> _group = [];
     private List<WriteRequest> _queue = [];
-    private TaskCompletionSource? _room;
-    private long _pendingBytes;
     private long _cachedBytes;
     private bool _stopping;
 
@@ -33,7 +31,7 @@ internal sealed class LogWriter : IAsyncDisposable
         _time = time;
         _logger = logger;
         _metrics = metrics;
-        _maxPendingBytes = options.MaxPendingBytes;
+        _pending = new PendingBytes(options.MaxPendingBytes);
         _tailBytes = options.TailBytes;
         _thread = new Thread(Run) { Name = "eventlog-writer", IsBackground = true };
         _thread.Start();
@@ -45,7 +43,7 @@ internal sealed class LogWriter : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_stopping, typeof(EmbeddedEventLog));
             _queue.Add(request);
-            _pendingBytes += request.Bytes;
+            _pending.Add(request.Bytes);
             if (_queue.Count == 1)
             {
                 Monitor.Pulse(_gate);
@@ -54,8 +52,7 @@ internal sealed class LogWriter : IAsyncDisposable
     }
 
     /// <summary>Completes when less waits for the disk than may: callers slow down, memory does not grow.</summary>
-    public ValueTask WaitForRoomAsync(CancellationToken cancellationToken) =>
-        Volatile.Read(ref _pendingBytes) < _maxPendingBytes ? ValueTask.CompletedTask : WaitLongerForRoomAsync(cancellationToken);
+    public ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => _pending.WaitForRoomAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
     {
@@ -66,26 +63,6 @@ internal sealed class LogWriter : IAsyncDisposable
         }
 
         await _stopped.Task.ConfigureAwait(false);
-    }
-
-    private async ValueTask WaitLongerForRoomAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            Task wait;
-            lock (_gate)
-            {
-                if (_pendingBytes < _maxPendingBytes)
-                {
-                    return;
-                }
-
-                _room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                wait = _room.Task;
-            }
-
-            await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
     }
 
     private void Run()
@@ -151,23 +128,8 @@ internal sealed class LogWriter : IAsyncDisposable
                 break;
         }
 
-        Release(bytes);
+        _pending.Remove(bytes);
         return count;
-    }
-
-    private void Release(long bytes)
-    {
-        TaskCompletionSource? room = null;
-        lock (_gate)
-        {
-            _pendingBytes -= bytes;
-            if (_pendingBytes < _maxPendingBytes)
-            {
-                (room, _room) = (_room, null);
-            }
-        }
-
-        room?.TrySetResult();
     }
 
     private void Append(TopicLog topic)

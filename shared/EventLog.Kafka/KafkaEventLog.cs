@@ -1,0 +1,467 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Confluent.Kafka;
+using Confluent.Kafka.Admin;
+using Microsoft.Extensions.Logging;
+
+namespace Monitoring.EventLog.Kafka;
+
+/// <summary>
+/// The event log on Kafka. While no broker answers, calls wait and try again (cancel them to give up); appends that librdkafka gives
+/// up on (<c>message.timeout.ms</c>, 5 minutes) end in a transient <see cref="EventLogException"/>. Log time is the broker's append time
+/// in milliseconds: as monotone as the clocks of the brokers that lead a partition.
+/// </summary>
+public sealed class KafkaEventLog : IEventLog
+{
+    private const int ReadBatch = 512;
+    private static readonly TimeSpan s_request = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(500);
+
+    private readonly KafkaEventLogOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly KafkaClients _clients;
+    private readonly PendingBytes _pending;
+    private readonly EventLogMetrics _metrics;
+    private readonly ConcurrentDictionary<string, int> _partitions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TopicDefinition> _definitions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<KafkaSubscription, bool> _subscriptions = new();
+    private readonly ConcurrentBag<IConsumer<byte[], byte[]?>> _readers = [];
+    private bool _disposed;
+
+    public KafkaEventLog(KafkaEventLogOptions options, TimeProvider time, ILoggerFactory loggers)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(options.BootstrapServers);
+        if (options.HandoverTimeout > options.MaxPollInterval / 2)
+        {
+            options = options with { HandoverTimeout = options.MaxPollInterval / 2 };
+        }
+
+        _options = options;
+        _time = time;
+        _logger = loggers.CreateLogger<KafkaEventLog>();
+        _clients = new KafkaClients(options, time, _logger);
+        _pending = new PendingBytes(options.MaxPendingBytes);
+        _metrics = new EventLogMetrics(() => _subscriptions.Keys.SelectMany(s => s.Lags()), () => []);
+    }
+
+    internal EventLogMetrics Metrics => _metrics;
+
+    internal KafkaClients Clients => _clients;
+
+    public async ValueTask EnsureTopicAsync(TopicDefinition definition, CancellationToken cancellationToken = default)
+    {
+        if (await FindPartitionCountAsync(definition.Name, cancellationToken).ConfigureAwait(false) is not { } found)
+        {
+            await CreateAsync(definition, cancellationToken).ConfigureAwait(false);
+            found = await WaitUntilVisibleAsync(definition, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (found != definition.Partitions)
+        {
+            throw new TopicMismatchException(
+                $"topic '{definition.Name}' has {found} partitions and was asked to have {definition.Partitions}. State and order belong to partitions: " +
+                "set the number that the topic has, or use another name");
+        }
+
+        _partitions[definition.Name] = found;
+        _definitions[definition.Name] = definition;
+    }
+
+    public async ValueTask<int> GetPartitionCountAsync(string topic, CancellationToken cancellationToken = default)
+    {
+        if (_partitions.TryGetValue(topic, out var known))
+        {
+            return known;
+        }
+
+        var count = await FindPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false)
+            ?? throw new UnknownTopicException($"topic '{topic}' does not exist on Kafka at {_options.BootstrapServers}");
+        _partitions[topic] = count;
+        return count;
+    }
+
+    public async ValueTask<LogPosition> AppendAsync(string topic, LogRecord record, CancellationToken cancellationToken = default) =>
+        (await AppendAsync(topic, [record], cancellationToken).ConfigureAwait(false))[0];
+
+    public async ValueTask<IReadOnlyList<LogPosition>> AppendAsync(string topic, IReadOnlyList<LogRecord> records, CancellationToken cancellationToken = default)
+    {
+        var partitions = await GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
+        if (records.Count == 0)
+        {
+            return [];
+        }
+
+        var bytes = 0L;
+        for (var i = 0; i < records.Count; i++)
+        {
+            var record = records[i];
+            if (_definitions.TryGetValue(topic, out var definition))
+            {
+                RecordRules.Check(definition, record);
+            }
+
+            if (record.Partition is { } p && (p < 0 || p >= partitions))
+            {
+                throw new ArgumentOutOfRangeException(nameof(records), p, $"topic '{topic}' has {partitions} partitions");
+            }
+
+            bytes += record.Key.Length + (record.Value?.Length ?? 0) + 200;
+        }
+
+        await _pending.WaitForRoomAsync(cancellationToken).ConfigureAwait(false);
+        var started = _time.GetTimestamp();
+        var operation = Produce(topic, records, bytes);
+        try
+        {
+            await (cancellationToken.CanBeCanceled ? operation.Done.WaitAsync(cancellationToken) : operation.Done).ConfigureAwait(false);
+        }
+        catch (EventLogException e)
+        {
+            _metrics.AppendFailed(topic);
+            if (e is UnknownTopicException)
+            {
+                _partitions.TryRemove(topic, out _);
+            }
+
+            throw;
+        }
+
+        _clients.Reached();
+        _metrics.Appended(topic, records.Count, _time.GetElapsedTime(started));
+        return operation.Positions;
+    }
+
+    public async ValueTask<OffsetRange> GetOffsetsAsync(string topic, int partition, CancellationToken cancellationToken = default)
+    {
+        var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
+        return await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken).ConfigureAwait(false);
+    }
+
+    public async ValueTask<long> FindOffsetAsync(string topic, int partition, long timeUnixNano, CancellationToken cancellationToken = default)
+    {
+        var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
+        var time = new Timestamp(EntryConversion.ToMillisecondsUp(timeUnixNano), TimestampType.CreateTime);
+        return await AskAsync(
+            $"offset by time of {topic}/{partition}",
+            () =>
+            {
+                var found = _clients.Observer.OffsetsForTimes([new TopicPartitionTimestamp(tp, time)], s_request)[0].Offset;
+                return found == Offset.End ? Offsets(tp).End : found.Value;
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    public async IAsyncEnumerable<LogEntry> ReadAsync(string topic, int partition, long from, long to, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
+        var range = await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken).ConfigureAwait(false);
+        var position = Math.Max(from, range.Start);
+        var end = Math.Min(to, range.End);
+        if (position >= end)
+        {
+            yield break;
+        }
+
+        var reader = _readers.TryTake(out var idle) ? idle : _clients.CreateReader();
+        var reusable = false;
+        try
+        {
+            reader.Assign(new TopicPartitionOffset(tp, position));
+            while (position < end)
+            {
+                var page = await Task.Run(() => ReadPage(reader, ref position, end, cancellationToken), cancellationToken).ConfigureAwait(false);
+                foreach (var entry in page)
+                {
+                    yield return entry;
+                }
+            }
+
+            reusable = true;
+        }
+        finally
+        {
+            await Task.Run(() => PutBack(reader, reusable), CancellationToken.None).ConfigureAwait(false);
+        }
+    }
+
+    public async ValueTask<ISubscription> SubscribeAsync(GroupSubscription subscription, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(subscription.Group);
+        ArgumentOutOfRangeException.ThrowIfLessThan(subscription.MaxBatch, 1);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _partitions.TryRemove(subscription.Topic, out _);
+        var partitions = await GetPartitionCountAsync(subscription.Topic, cancellationToken).ConfigureAwait(false);
+        if (_definitions.TryGetValue(subscription.Topic, out var definition) && definition.Partitions != partitions)
+        {
+            throw new TopicMismatchException(
+                $"topic '{subscription.Topic}' now has {partitions} partitions instead of {definition.Partitions}: somebody added some. Keys have moved between partitions and state " +
+                "belongs to them: stop all members, remove or migrate the group's state, and set the new number");
+        }
+
+        var result = new KafkaSubscription(this, subscription, partitions, _options, _time, _logger);
+        _subscriptions[result] = true;
+        _ = result.Completion.ContinueWith(_ => _subscriptions.TryRemove(result, out var _), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        result.Start();
+        return result;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        await Task.WhenAll(_subscriptions.Keys.Select(s => s.DisposeAsync().AsTask())).ConfigureAwait(false);
+        await Task.Run(() =>
+        {
+            while (_readers.TryTake(out var reader))
+            {
+                reader.Close();
+                reader.Dispose();
+            }
+
+            _clients.Dispose();
+        }).ConfigureAwait(false);
+        _metrics.Dispose();
+    }
+
+    /// <summary>Asks the brokers, and again after transient errors until an answer comes or the caller gives up.</summary>
+    internal async Task<T> AskAsync<T>(string what, Func<T> ask, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            try
+            {
+                var answer = await Task.Run(ask, cancellationToken).ConfigureAwait(false);
+                _clients.Reached();
+                return answer;
+            }
+            catch (KafkaException e) when (KafkaFailure.IsTransient(e.Error))
+            {
+                _clients.Unreachable($"{what}: {e.Error.Reason}");
+                await Task.Delay(s_retry, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (KafkaException e)
+            {
+                throw KafkaFailure.Translate(what, e.Error, e);
+            }
+        }
+    }
+
+    /// <summary>First and next offset. Blocks.</summary>
+    internal OffsetRange Offsets(TopicPartition partition)
+    {
+        var range = _clients.Observer.QueryWatermarkOffsets(partition, s_request);
+        return new OffsetRange(range.Low.Value, range.High.Value);
+    }
+
+    /// <summary>Time until retention by age may remove a record of this age; null where the topic keeps records or its settings are not known here.</summary>
+    internal double? TimeToRetention(string topic, double age) =>
+        _definitions.TryGetValue(topic, out var definition) && definition.MaxAge is { } maxAge ? Math.Max(0, maxAge.TotalSeconds - age) : null;
+
+    private static string Number(double value) => ((long)value).ToString(CultureInfo.InvariantCulture);
+
+    private ProduceOperation Produce(string topic, IReadOnlyList<LogRecord> records, long bytes)
+    {
+        var producer = _clients.Producer;
+        _pending.Add(bytes);
+        var operation = new ProduceOperation(topic, records.Count, _pending, bytes);
+        for (var i = 0; i < records.Count; i++)
+        {
+            var index = i;
+            try
+            {
+                var message = EntryConversion.ToMessage(records[i]);
+                if (records[i].Partition is { } partition)
+                {
+                    producer.Produce(new TopicPartition(topic, partition), message, report => operation.Report(index, report));
+                }
+                else
+                {
+                    producer.Produce(topic, message, report => operation.Report(index, report));
+                }
+            }
+            catch (ProduceException<byte[], byte[]?> e)
+            {
+                operation.Refuse(index, e.Error);
+                break;
+            }
+            catch (Exception e) when (e is ObjectDisposedException or KafkaException)
+            {
+                operation.Refuse(index, new Error(ErrorCode.Local_Fatal, e.Message));
+                break;
+            }
+        }
+
+        return operation;
+    }
+
+    private List<LogEntry> ReadPage(IConsumer<byte[], byte[]?> reader, ref long position, long end, CancellationToken cancellationToken)
+    {
+        var page = new List<LogEntry>();
+        while (position < end && page.Count < ReadBatch)
+        {
+            ConsumeResult<byte[], byte[]?>? result;
+            try
+            {
+                result = reader.Consume(page.Count == 0 ? TimeSpan.FromMilliseconds(200) : TimeSpan.Zero);
+            }
+            catch (ConsumeException e) when (KafkaFailure.IsTransient(e.Error))
+            {
+                _clients.Unreachable(e.Error.Reason);
+                continue;
+            }
+            catch (ConsumeException e) when (e.Error.Code == ErrorCode.Local_AutoOffsetReset)
+            {
+                // Retention passed by while reading: what is gone is simply absent.
+                var start = Offsets(e.ConsumerRecord.TopicPartition).Start;
+                position = Math.Max(position, start);
+                reader.Assign(new TopicPartitionOffset(e.ConsumerRecord.TopicPartition, position));
+                continue;
+            }
+            catch (ConsumeException e)
+            {
+                throw KafkaFailure.Translate("read", e.Error, e);
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            if (result is null)
+            {
+                if (page.Count > 0)
+                {
+                    break;
+                }
+            }
+            else if (result.IsPartitionEOF)
+            {
+                // Offsets up to the end may be missing (compaction, transaction markers).
+                position = Math.Max(position, result.Offset.Value);
+            }
+            else
+            {
+                position = result.Offset.Value + 1;
+                if (result.Offset.Value < end)
+                {
+                    page.Add(EntryConversion.ToEntry(result));
+                }
+            }
+        }
+
+        return page;
+    }
+
+    private void PutBack(IConsumer<byte[], byte[]?> reader, bool reusable)
+    {
+        if (reusable && !_disposed && _readers.Count < 4)
+        {
+            reader.Unassign();
+            _readers.Add(reader);
+            return;
+        }
+
+        reader.Close();
+        reader.Dispose();
+    }
+
+    private async Task<TopicPartition> PartitionAsync(string topic, int partition, CancellationToken cancellationToken)
+    {
+        var count = await GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
+        return partition >= 0 && partition < count
+            ? new TopicPartition(topic, partition)
+            : throw new ArgumentOutOfRangeException(nameof(partition), partition, $"topic '{topic}' has {count} partitions");
+    }
+
+    private async Task<int?> FindPartitionCountAsync(string topic, CancellationToken cancellationToken)
+    {
+        return await AskAsync<int?>(
+            $"metadata of '{topic}'",
+            () =>
+            {
+                var found = _clients.Admin.GetMetadata(topic, s_request).Topics.Find(t => t.Topic == topic);
+                return found switch
+                {
+                    null => null,
+                    { Error.Code: ErrorCode.NoError or ErrorCode.LeaderNotAvailable, Partitions.Count: > 0 } => found.Partitions.Count,
+                    { Error.Code: ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.NoError } => null,
+                    _ => throw new KafkaException(found.Error),
+                };
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CreateAsync(TopicDefinition definition, CancellationToken cancellationToken)
+    {
+        var specification = new TopicSpecification
+        {
+            Name = definition.Name,
+            NumPartitions = definition.Partitions,
+            ReplicationFactor = _options.ReplicationFactor,
+            Configs = new Dictionary<string, string>(StringComparer.Ordinal)
+            {
+                ["message.timestamp.type"] = "LogAppendTime",
+                ["cleanup.policy"] = definition.Compacted ? "compact" : "delete",
+            },
+        };
+        if (!definition.Compacted)
+        {
+            specification.Configs["retention.ms"] = definition.MaxAge is { } age ? Number(age.TotalMilliseconds) : "-1";
+            specification.Configs["retention.bytes"] = definition.MaxBytes is { } bytes ? Number(bytes) : "-1";
+        }
+
+        while (true)
+        {
+            try
+            {
+                await _clients.Admin.CreateTopicsAsync([specification], new CreateTopicsOptions { RequestTimeout = s_request }).WaitAsync(cancellationToken).ConfigureAwait(false);
+                _logger.LogInformation("Kafka topic {Topic} created with {Partitions} partitions", definition.Name, definition.Partitions);
+                return;
+            }
+            catch (CreateTopicsException e)
+            {
+                var error = e.Results[0].Error;
+                if (error.Code == ErrorCode.TopicAlreadyExists)
+                {
+                    return;
+                }
+
+                if (!KafkaFailure.IsTransient(error))
+                {
+                    throw KafkaFailure.Translate($"creating topic '{definition.Name}'", error, e);
+                }
+
+                _clients.Unreachable(error.Reason);
+            }
+            catch (KafkaException e)
+            {
+                if (!KafkaFailure.IsTransient(e.Error))
+                {
+                    throw KafkaFailure.Translate($"creating topic '{definition.Name}'", e.Error, e);
+                }
+
+                _clients.Unreachable(e.Error.Reason);
+            }
+
+            await Task.Delay(s_retry, _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<int> WaitUntilVisibleAsync(TopicDefinition definition, CancellationToken cancellationToken)
+    {
+        // The controller has the topic; the broker asked may hear of it, and of its leaders, a moment later.
+        while (true)
+        {
+            if (await FindPartitionCountAsync(definition.Name, cancellationToken).ConfigureAwait(false) is { } count)
+            {
+                return count;
+            }
+
+            await Task.Delay(s_retry / 5, _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+}

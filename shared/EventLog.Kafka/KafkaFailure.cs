@@ -1,0 +1,24 @@
+using Confluent.Kafka;
+
+namespace Monitoring.EventLog.Kafka;
+
+/// <summary>The log's own errors for Kafka's.</summary>
+internal static class KafkaFailure
+{
+    public static EventLogException Translate(string what, Error error, Exception? inner = null) => error.Code switch
+    {
+        ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.Local_UnknownPartition => new UnknownTopicException($"{what}: the topic or partition does not exist ({error.Reason})"),
+        _ => new EventLogException($"{what}: {error.Reason} ({error.Code})", IsTransient(error), inner),
+    };
+
+    public static bool IsTransient(Error error) => error.Code switch
+    {
+        ErrorCode.Local_Transport or ErrorCode.Local_AllBrokersDown or ErrorCode.Local_TimedOut or ErrorCode.Local_TimedOutQueue or ErrorCode.Local_MsgTimedOut
+            or ErrorCode.Local_Resolve or ErrorCode.Local_WaitCoord or ErrorCode.Local_Retry or ErrorCode.Local_Fatal or ErrorCode.Local_PurgeQueue or ErrorCode.Local_PurgeInflight
+            or ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition or ErrorCode.RequestTimedOut or ErrorCode.BrokerNotAvailable or ErrorCode.ReplicaNotAvailable
+            or ErrorCode.NetworkException or ErrorCode.GroupLoadInProgress or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup
+            or ErrorCode.RebalanceInProgress or ErrorCode.NotEnoughReplicas or ErrorCode.NotEnoughReplicasAfterAppend or ErrorCode.KafkaStorageError
+            or ErrorCode.NotController or ErrorCode.ThrottlingQuotaExceeded => true,
+        _ => false,
+    };
+}

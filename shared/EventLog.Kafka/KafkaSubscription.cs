@@ -1,0 +1,371 @@
+using System.Collections.Concurrent;
+using Confluent.Kafka;
+using Microsoft.Extensions.Logging;
+
+namespace Monitoring.EventLog.Kafka;
+
+/// <summary>
+/// A member of a Kafka group: one thread that polls and runs no processor code. Assigned partitions start paused and empty; when their
+/// processor has restored, the poll loop seeks to where it wants to resume.
+/// </summary>
+internal sealed class KafkaSubscription : ISubscription
+{
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_request = TimeSpan.FromSeconds(10);
+
+    private readonly KafkaEventLog _log;
+    private readonly KafkaEventLogOptions _options;
+    private readonly ILogger _logger;
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ConcurrentDictionary<int, KafkaPartition> _partitions = new();
+    private readonly ConcurrentQueue<Func<bool>> _commands = new();
+    private readonly Thread _thread;
+    private IConsumer<byte[], byte[]?>? _consumer;
+    private Exception? _failure;
+    private volatile bool _stopping;
+    private long _lastPoll;
+
+    public KafkaSubscription(KafkaEventLog log, GroupSubscription subscription, int partitionCount, KafkaEventLogOptions options, TimeProvider time, ILogger logger)
+    {
+        _log = log;
+        Subscription = subscription;
+        PartitionCount = partitionCount;
+        _options = options;
+        Time = time;
+        _logger = logger;
+        _lastPoll = time.GetTimestamp();
+        _thread = new Thread(Run) { Name = $"kafka-{subscription.Group}", IsBackground = true };
+    }
+
+    public GroupSubscription Subscription { get; }
+
+    public int PartitionCount { get; }
+
+    public TimeProvider Time { get; }
+
+    public Task Completion => _completion.Task;
+
+    /// <summary>Whether the group can still count this member among its own: it polled within half of the time that it may be silent.</summary>
+    public bool PolledRecently => Time.GetElapsedTime(Volatile.Read(ref _lastPoll)) < _options.MaxPollInterval / 2;
+
+    public void Start() => _thread.Start();
+
+    public async ValueTask DisposeAsync()
+    {
+        _stopping = true;
+        await _completion.Task.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
+    }
+
+    /// <summary>Asks the poll loop to deliver from <paramref name="position"/> on.</summary>
+    public void Resume(KafkaPartition partition, long position) => _commands.Enqueue(() =>
+    {
+        if (!IsCurrent(partition))
+        {
+            return true;
+        }
+
+        var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+        try
+        {
+            _consumer!.Seek(new TopicPartitionOffset(tp, position));
+            _consumer.Resume([tp]);
+            partition.Delivering = true;
+            partition.Paused = false;
+            return true;
+        }
+        catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_State or ErrorCode.Local_InProgress or ErrorCode.Local_UnknownPartition or ErrorCode.Local_PrevInProgress || KafkaFailure.IsTransient(e.Error))
+        {
+            // The assignment has not reached the fetcher yet.
+            return false;
+        }
+    });
+
+    /// <summary>Where to go on: the processor's own offset, else the committed one, else the start. Checks it against what is retained.</summary>
+    public async Task<long> ResolveAsync(int partition, long? resume, CancellationToken cancellationToken)
+    {
+        var tp = new TopicPartition(Subscription.Topic, partition);
+        var retained = await _log.AskAsync($"offsets of {tp.Topic}/{partition}", () => _log.Offsets(tp), cancellationToken).ConfigureAwait(false);
+        var position = resume ?? await _log.AskAsync(
+            $"committed offset of group '{Subscription.Group}' on {tp.Topic}/{partition}",
+            () => _consumer!.Committed([tp], s_request)[0].Offset is { IsSpecial: false } offset ? offset.Value : (long?)null,
+            cancellationToken).ConfigureAwait(false) ?? retained.Start;
+        return position >= retained.Start && position <= retained.End
+            ? position
+            : throw new OffsetOutOfRangeException(Subscription.Group, tp.Topic, partition, position, retained);
+    }
+
+    /// <summary>Commits. Blocks.</summary>
+    public void Commit(TopicPartitionOffset position) => (_consumer ?? throw new ObjectDisposedException(nameof(KafkaSubscription))).Commit([position]);
+
+    public void Unreachable(string reason) => _log.Clients.Unreachable(reason);
+
+    /// <summary>Ends the subscription: nothing is skipped.</summary>
+    public void Fail(KafkaPartition partition, Exception error)
+    {
+        _logger.LogError(error, "group {Group}: {Topic}/{Partition} ended with an error; nothing of it is skipped", Subscription.Group, Subscription.Topic, partition.Assignment.Partition);
+        Interlocked.CompareExchange(ref _failure, error, null);
+        _stopping = true;
+    }
+
+    public IEnumerable<GroupLag> Lags()
+    {
+        foreach (var partition in _partitions.Values)
+        {
+            if (partition.Position is not { } position || _consumer is not { } consumer)
+            {
+                continue;
+            }
+
+            // What the fetcher last heard of the end: no request.
+            var end = consumer.GetWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition)).High;
+            var records = end.IsSpecial ? 0 : Math.Max(0, end.Value - position.Offset);
+            var time = partition.OldestTime ?? (position.TimeUnixNano > 0 ? position.TimeUnixNano : null);
+            var seconds = records == 0 || time is null ? 0 : Math.Max(0, ((Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks - (time.Value / 100)) / (double)TimeSpan.TicksPerSecond);
+            yield return new GroupLag(Subscription.Group, Subscription.Topic, partition.Assignment.Partition, records, seconds, records == 0 ? null : _log.TimeToRetention(Subscription.Topic, seconds));
+        }
+    }
+
+    private bool IsCurrent(KafkaPartition partition) => _partitions.TryGetValue(partition.Assignment.Partition, out var current) && current == partition && partition.Assignment.Owned;
+
+    private void Run()
+    {
+        try
+        {
+            _consumer = _log.Clients.CreateMember(Subscription.Group, builder => builder
+                .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
+                .SetPartitionsRevokedHandler((_, partitions) => OnRevoked(partitions))
+                .SetPartitionsLostHandler((_, partitions) => OnLost(partitions)));
+            _consumer.Subscribe(Subscription.Topic);
+            while (!_stopping)
+            {
+                RunCommands();
+                PauseNew();
+                Poll();
+                PauseAndResume();
+            }
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+        }
+
+        try
+        {
+            Release([.. _partitions.Values]);
+            _consumer?.Close();
+        }
+        catch (KafkaException e)
+        {
+            _logger.LogWarning(e, "group {Group}: leaving failed; the group notices after its session timeout", Subscription.Group);
+        }
+
+        _consumer?.Dispose();
+        if (_failure is { } failure)
+        {
+            if (_completion.TrySetException(failure))
+            {
+                _ = _completion.Task.Exception;
+            }
+        }
+        else
+        {
+            _completion.TrySetResult();
+        }
+    }
+
+    private void RunCommands()
+    {
+        for (var i = _commands.Count; i > 0 && _commands.TryDequeue(out var command); i--)
+        {
+            if (!command())
+            {
+                _commands.Enqueue(command);
+            }
+        }
+    }
+
+    private void Poll()
+    {
+        var wait = _commands.IsEmpty ? s_poll : TimeSpan.FromMilliseconds(5);
+        for (var taken = 0; taken < 2048; taken++)
+        {
+            ConsumeResult<byte[], byte[]?>? result;
+            try
+            {
+                result = _consumer!.Consume(wait);
+                Volatile.Write(ref _lastPoll, Time.GetTimestamp());
+            }
+            catch (ConsumeException e)
+            {
+                Volatile.Write(ref _lastPoll, Time.GetTimestamp());
+                OnError(e);
+                return;
+            }
+
+            if (result is null)
+            {
+                return;
+            }
+
+            wait = TimeSpan.Zero;
+            if (_partitions.TryGetValue(result.Partition.Value, out var partition) && partition.Delivering)
+            {
+                partition.Deliver(EntryConversion.ToEntry(result));
+                if (partition.IsFull)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>Partitions that were assigned in the last poll: nothing is wanted of them before their processor has restored.</summary>
+    private void PauseNew()
+    {
+        foreach (var partition in _partitions.Values)
+        {
+            if (!partition.Delivering && !partition.Paused)
+            {
+                Pause(partition);
+            }
+        }
+    }
+
+    private void PauseAndResume()
+    {
+        foreach (var partition in _partitions.Values)
+        {
+            if (partition.Delivering && !partition.Paused && partition.IsFull)
+            {
+                Pause(partition);
+            }
+            else if (partition.Delivering && partition.Paused && partition.HasRoom)
+            {
+                _consumer!.Resume([new TopicPartition(Subscription.Topic, partition.Assignment.Partition)]);
+                partition.Paused = false;
+            }
+        }
+    }
+
+    private void Pause(KafkaPartition partition)
+    {
+        try
+        {
+            _consumer!.Pause([new TopicPartition(Subscription.Topic, partition.Assignment.Partition)]);
+            partition.Paused = true;
+        }
+        catch (KafkaException)
+        {
+            // Not assigned yet or no longer: the next round tries again, and what comes meanwhile is dropped or buffered.
+        }
+    }
+
+    private void OnError(ConsumeException error)
+    {
+        var partition = error.ConsumerRecord?.Partition is { IsSpecial: false } p && _partitions.TryGetValue(p.Value, out var found) ? found : null;
+        if (error.Error.Code == ErrorCode.Local_AutoOffsetReset || error.Error.Code == ErrorCode.OffsetOutOfRange)
+        {
+            if (partition is { Delivering: true })
+            {
+                _ = FailOutOfRangeAsync(partition);
+            }
+        }
+        else if (error.Error.IsFatal)
+        {
+            throw KafkaFailure.Translate($"group '{Subscription.Group}'", error.Error, error);
+        }
+        else if (KafkaFailure.IsTransient(error.Error))
+        {
+            _log.Clients.Unreachable(error.Error.Reason);
+        }
+        else if (error.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic)
+        {
+            throw new UnknownTopicException($"topic '{Subscription.Topic}' has disappeared while group '{Subscription.Group}' was reading it");
+        }
+        else if (error.Error.Code is ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed)
+        {
+            throw KafkaFailure.Translate($"group '{Subscription.Group}'", error.Error, error);
+        }
+        else
+        {
+            _logger.LogWarning("group {Group}: {Reason} ({Code})", Subscription.Group, error.Error.Reason, error.Error.Code);
+        }
+    }
+
+    private async Task FailOutOfRangeAsync(KafkaPartition partition)
+    {
+        try
+        {
+            var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+            var retained = await _log.AskAsync($"offsets of {tp.Topic}/{tp.Partition.Value}", () => _log.Offsets(tp), CancellationToken.None).ConfigureAwait(false);
+            partition.Fail(new OffsetOutOfRangeException(Subscription.Group, tp.Topic, tp.Partition.Value, partition.Position?.Offset ?? 0, retained));
+        }
+        catch (Exception e)
+        {
+            partition.Fail(e);
+        }
+    }
+
+    /// <summary>
+    /// Partitions begin at the end and paused: nothing useful is fetched while the processor restores, and then the poll loop seeks,
+    /// which fails inside of this handler.
+    /// </summary>
+    private IEnumerable<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
+    {
+        var epoch = GroupGeneration.Of(_consumer!);
+        foreach (var tp in partitions)
+        {
+            var partition = new KafkaPartition(this, new KafkaAssignment(this, tp.Partition.Value, epoch));
+            _partitions[tp.Partition.Value] = partition;
+            partition.Start();
+        }
+
+        return partitions.Select(tp => new TopicPartitionOffset(tp, Offset.End));
+    }
+
+    private void OnRevoked(List<TopicPartitionOffset> partitions) =>
+        Release([.. partitions.Select(p => _partitions.GetValueOrDefault(p.Partition.Value)).OfType<KafkaPartition>()]);
+
+    private void OnLost(List<TopicPartitionOffset> partitions)
+    {
+        foreach (var lost in partitions)
+        {
+            if (_partitions.TryRemove(lost.Partition.Value, out var partition))
+            {
+                _logger.LogWarning("group {Group}: {Topic}/{Partition} was lost to another member", Subscription.Group, Subscription.Topic, lost.Partition.Value);
+                _log.Metrics.PartitionLost(Subscription.Group, Subscription.Topic);
+                partition.Abandon();
+            }
+        }
+    }
+
+    /// <summary>Lets processors finish and stop; those that take too long are abandoned.</summary>
+    private void Release(KafkaPartition[] partitions)
+    {
+        foreach (var partition in partitions)
+        {
+            partition.Delivering = false;
+            partition.RequestStop();
+        }
+
+        var all = Task.WhenAll(partitions.Select(p => p.Released));
+        try
+        {
+            all.WaitAsync(_options.HandoverTimeout, Time).GetAwaiter().GetResult();
+        }
+        catch (TimeoutException)
+        {
+            foreach (var partition in partitions.Where(p => !p.Released.IsCompleted))
+            {
+                _logger.LogWarning("group {Group}: the processor of {Topic}/{Partition} did not stop within {Timeout}; the partition is handed over without it", Subscription.Group, Subscription.Topic, partition.Assignment.Partition, _options.HandoverTimeout);
+                _log.Metrics.PartitionLost(Subscription.Group, Subscription.Topic);
+                partition.Abandon();
+            }
+        }
+
+        foreach (var partition in partitions)
+        {
+            _partitions.TryRemove(new KeyValuePair<int, KafkaPartition>(partition.Assignment.Partition, partition));
+        }
+    }
+}
