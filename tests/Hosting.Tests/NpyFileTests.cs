@@ -27,6 +27,16 @@ public sealed class NpyFileTests : IDisposable
         Assert.Equal([1.5f, -2], file.Values);
     }
 
+    [Fact]
+    public void What_is_written_is_read_again()
+    {
+        NpyFile.Write(_directory.File("w.npy"), [3, 2], [1, 2, 3, 4, 5, float.NaN]);
+        var file = NpyFile.Read(_directory.File("w.npy"));
+        Assert.Equal([3, 2], file.Shape);
+        Assert.Equal([1, 2, 3, 4, 5, float.NaN], file.Values);
+        Assert.Equal(0, (new FileInfo(_directory.File("w.npy")).Length - 24) % 64);
+    }
+
     [Theory]
     [InlineData("<f4", "(2, 2)", 12, "need 16 bytes, found 12")]
     [InlineData("|O", "(1,)", 8, "not understood")]

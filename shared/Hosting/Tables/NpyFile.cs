@@ -85,6 +85,20 @@ public sealed partial class NpyFile
         });
     }
 
+    /// <summary>Writes 32-bit floats in C order, format version 1.</summary>
+    public static void Write(string file, IReadOnlyList<int> shape, ReadOnlySpan<float> values)
+    {
+        var dimensions = string.Join(", ", shape) + (shape.Count == 1 ? "," : "");
+        var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({dimensions}), }}";
+
+        // The data start at a multiple of 64 bytes.
+        header = header.PadRight(((header.Length + 11 + 63) / 64 * 64) - 11) + "\n";
+        using var stream = File.Create(file);
+        stream.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
+        stream.Write(Encoding.ASCII.GetBytes(header));
+        stream.Write(MemoryMarshal.AsBytes(values));
+    }
+
     private static float[] Convert<T>(ReadOnlySpan<byte> data)
         where T : unmanaged, System.Numerics.INumber<T>
     {
