@@ -12,7 +12,8 @@ internal sealed class RunVerb(IReadOnlyList<IServiceModule> modules) : IVerb
     {
         var config = VerbOptions.Config();
         var roles = new Option<string?>("--roles") { Description = $"Run these roles only, separated by commas: {string.Join(", ", modules.Select(m => m.Name))}." };
-        var command = new Command("run", "Run the services.") { config, roles };
+        var listen = new Option<string?>("--listen") { Description = "Address to listen on instead of the configured ones, for several processes with one file." };
+        var command = new Command("run", "Run the services.") { config, roles, listen };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var chosen = modules;
@@ -43,6 +44,11 @@ internal sealed class RunVerb(IReadOnlyList<IServiceModule> modules) : IVerb
                 }
 
                 return ExitCode.Usage;
+            }
+
+            if (parsed.GetValue(listen) is { } address)
+            {
+                loaded = loaded with { Value = loaded.Value with { Api = loaded.Value.Api with { Listen = [address] } } };
             }
 
             try

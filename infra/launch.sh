@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# The distributed form without containers: every service its own process against a given Kafka.
+#   infra/launch.sh CONFIG [BASE_PORT]     CONFIG needs log.kind: kafka; service i listens on 127.0.0.1:BASE_PORT+i (default 8080)
+# Prints "ready" when every service is, stops all of them when it is told to stop, and ends with an error when one of them ends.
+set -euo pipefail
+config=$(realpath "$1") base=${2:-8080}
+cd "$(dirname "$0")/.."
+services=(Inference Drift Outlier Adversarial Extraction Leakage Quality Explainer Alerting Replay Console)
+configuration=${MONITORING_BUILD:-Release}
+work=$(mktemp -d)
+pids=()
+stop() { trap - EXIT; kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+for i in "${!services[@]}"; do
+  service=${services[$i]} port=$((base + i))
+  assembly=$(ls services/"$service"/bin/"$configuration"/net10.0/Monitoring.*"$service".dll | head -n 1)
+  dotnet "$assembly" run --config "$config" --listen "http://127.0.0.1:$port" > "$work/$service.log" 2>&1 &
+  pids+=($!)
+done
+
+for i in "${!services[@]}"; do
+  until curl -sf "http://127.0.0.1:$((base + i))/health/ready" >/dev/null; do
+    kill -0 "${pids[$i]}" 2>/dev/null || { echo "${services[$i]} ended:" >&2; tail -n 20 "$work/${services[$i]}.log" >&2; exit 1; }
+    sleep 0.2
+  done
+done
+echo ready
+wait -n "${pids[@]}"
+echo "a service ended" >&2
+tail -n 5 "$work"/*.log >&2
+exit 1
