@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
@@ -11,6 +12,7 @@ using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Observability;
+using Monitoring.Scoring;
 
 namespace Monitoring.Hosting;
 
@@ -48,7 +50,15 @@ public static class MonitoringHost
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();
         services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
+        services.AddSingleton(provider => new ScoringRuntime(
+            new ScoringOptions { Device = value.Scoring.Device, Threads = value.Scoring.Threads },
+            provider.GetRequiredService<ILogger<ScoringRuntime>>(),
+            provider.GetRequiredService<IMeterFactory>()));
         services.AddSingleton<MonitorKinds>();
+        services.AddSingleton<ModelCatalog>();
+        services.AddSingleton<MonitorPlanner>();
+        services.AddSingleton<ProfileStores>();
+        services.AddSingleton<ReferenceFitter>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, LogReadiness>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));
         foreach (var module in modules)

@@ -60,4 +60,57 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
 
         return report.Failures.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
+
+    /// <summary>Clients call; at a moment drawn from the seed, between 40 and 60 % of the time, what they send changes. Returns that moment.</summary>
+    private async Task<DateTimeOffset> TrafficAsync(DemoClients clients, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, CancellationToken cancellationToken)
+    {
+        var changeAfter = duration * (0.4 + (0.2 * new Random(seed ^ 0x5EED).NextDouble()));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var start = _time.GetTimestamp();
+        var calling = Task.WhenAll(assets.Streams.Select(s => clients.RunAsync(s, ClientsPerModel, callsPerSecond, stop.Token)));
+        var changedAt = default(DateTimeOffset);
+        while (_time.GetElapsedTime(start) is var elapsed && elapsed < duration)
+        {
+            if (changedAt == default && elapsed >= changeAfter)
+            {
+                clients.ApplyChange();
+                changedAt = _time.GetUtcNow();
+            }
+
+            View(elapsed, clients, services, receiver);
+            await Task.Delay(s_tick, _time, cancellationToken).ConfigureAwait(false);
+        }
+
+        await stop.CancelAsync().ConfigureAwait(false);
+        await calling.ConfigureAwait(false);
+        return changedAt;
+    }
+
+    private static async Task ReadyAsync(Uri server, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient { BaseAddress = server, Timeout = TimeSpan.FromSeconds(10) };
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            using var response = await http.GetAsync("/health/ready", cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            if (time.GetElapsedTime(start) > s_startLimit)
+            {
+                throw new TimeoutException($"not ready after {s_startLimit.TotalSeconds:F0} s: {await response.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false)}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(200), time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 }

@@ -1,0 +1,146 @@
+using Monitoring.Contracts;
+using Monitoring.Detection;
+using Monitoring.Hosting.Configuration;
+
+namespace Monitoring.Hosting;
+
+/// <summary>
+/// From configuration to what each consumer group watches: default monitors where a model names none, and every receiver's budget split over
+/// all that is routed to it, in the whole installation, whichever roles this process runs.
+/// </summary>
+public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKinds kinds)
+{
+    /// <summary>What nobody configured gets; kinds that are not registered are left out.</summary>
+    public static IReadOnlyList<string> DefaultKinds { get; } = ["evidence", "outlier", "schema"];
+
+    /// <summary>What holds when no receiver is configured: incidents are shown, at the same rate as they would be told.</summary>
+    private static readonly ReceiverConfiguration s_shown = new() { Name = "(shown)" };
+
+    /// <summary>Group of a kind: each family is one service, one consumer group.</summary>
+    public static string GroupOf(Family family) => family.ToString().ToLowerInvariant();
+
+    /// <summary>Monitors of a model in all groups, with their budget.</summary>
+    public IReadOnlyList<(IMonitorKind Kind, WatchedMonitor Monitor)> MonitorsOf(ModelConfiguration model)
+    {
+        var index = configuration.Value.Models.ToList().IndexOf(model);
+        var planned = Plan();
+        return planned[index];
+    }
+
+    /// <summary>What a group watches.</summary>
+    /// <param name="group">Group, for example <c>drift</c>.</param>
+    /// <param name="describe">Description of a model; null when only events can tell.</param>
+    /// <param name="approved">SHA-256 of a model's approved profile; null to learn it.</param>
+    public MonitorGroupConfiguration Configure(string group, Func<ModelConfiguration, ModelDescription?> describe, Func<ModelConfiguration, string?> approved)
+    {
+        var planned = Plan();
+        var models = new List<WatchedModel>();
+        for (var i = 0; i < planned.Count; i++)
+        {
+            var model = configuration.Value.Models[i];
+            var monitors = planned[i].Where(m => GroupOf(m.Kind.Family) == group).Select(m => m.Monitor).ToList();
+            if (monitors.Count == 0)
+            {
+                continue;
+            }
+
+            var description = describe(model);
+            models.Add(new WatchedModel
+            {
+                Name = model.Name,
+                Sha256 = description?.Sha256 ?? "",
+                Schema = description?.Schema,
+                InputTensors = description?.InputTensors ?? [],
+                Outputs = description?.Outputs ?? [],
+                Monitors = monitors,
+                ProfileSha256 = approved(model),
+                LearningDraws = model.LearningDraws,
+                AutoApprove = model.AutoApprove,
+                SessionGap = model.SessionGap,
+                Tolerance = model.Tolerance,
+                Shards = model.Shards,
+                Expected = model.Expected,
+            });
+        }
+
+        return new MonitorGroupConfiguration { Group = group, Models = models };
+    }
+
+    private List<List<(IMonitorKind Kind, WatchedMonitor Monitor)>> Plan()
+    {
+        var models = configuration.Value.Models;
+        var receivers = configuration.Value.Receivers.Count > 0 ? configuration.Value.Receivers : [s_shown];
+        var entries = models.Select(m => (m.Monitors ?? [.. DefaultKinds.Where(k => kinds.TryGet(k, out _)).Select(k => new MonitorConfiguration { Kind = k })])
+            .Where(c => kinds.TryGet(c.Kind, out _)).ToList()).ToList();
+        var plan = entries.Select(e => new List<(IMonitorKind, WatchedMonitor)>(e.Count)).ToList();
+
+        // A monitor told to several receivers keeps the strictest of their budgets.
+        var best = new Dictionary<(int Model, int Monitor), (double Rate, ReceiverConfiguration Receiver, double Share)>();
+        foreach (var receiver in receivers)
+        {
+            var routed = entries.Select((list, m) => list.Select((c, i) => (Entry: c, Index: i)).Where(c => IsRouted(models[m], kinds[c.Entry.Kind], receiver)).ToList()).ToList();
+            var (shares, _) = BudgetPlan.Split([.. routed.Select(r => (IReadOnlyList<double>)[.. r.Select(c => c.Entry.Weight)])], []);
+            for (var m = 0; m < routed.Count; m++)
+            {
+                for (var i = 0; i < routed[m].Count; i++)
+                {
+                    var rate = receiver.FalseAlarms.Count / receiver.FalseAlarms.Period.TotalSeconds * shares[m][i];
+                    if (!best.TryGetValue((m, routed[m][i].Index), out var known) || rate < known.Rate)
+                    {
+                        best[(m, routed[m][i].Index)] = (rate, receiver, shares[m][i]);
+                    }
+                }
+            }
+        }
+
+        for (var m = 0; m < entries.Count; m++)
+        {
+            for (var i = 0; i < entries[m].Count; i++)
+            {
+                // Routed to nobody: shown under the default budget, one share for each monitor of the installation.
+                var (receiver, share) = best.TryGetValue((m, i), out var found)
+                    ? (found.Receiver, found.Share)
+                    : (s_shown, 1.0 / Math.Max(1, entries.Sum(e => e.Count)));
+                var entry = entries[m][i];
+                plan[m].Add((kinds[entry.Kind], new WatchedMonitor
+                {
+                    Name = entry.Name ?? entry.Kind,
+                    Kind = entry.Kind,
+                    Options = new SortedDictionary<string, string>(entry.Options.Values.ToDictionary(), StringComparer.Ordinal),
+                    BudgetAlarms = receiver.FalseAlarms.Count,
+                    BudgetPeriod = receiver.FalseAlarms.Period,
+                    Share = share,
+                    Muted = entry.Muted,
+                }));
+            }
+        }
+
+        return plan;
+    }
+
+    private bool IsRouted(ModelConfiguration model, IMonitorKind kind, ReceiverConfiguration receiver)
+    {
+        if (configuration.Value.Routes.Count == 0)
+        {
+            return true;
+        }
+
+        foreach (var route in configuration.Value.Routes)
+        {
+            var matches = (route.Models.Count == 0 || route.Models.Contains(model.Name, StringComparer.Ordinal))
+                && (route.Owners.Count == 0 || route.Owners.Contains(model.Owner ?? "", StringComparer.Ordinal))
+                && (route.Families.Count == 0 || route.Families.Contains(GroupOf(kind.Family), StringComparer.Ordinal));
+            if (matches && route.Receiver == receiver.Name)
+            {
+                return true;
+            }
+
+            if (matches && !route.Continue)
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,79 @@
+using Microsoft.Extensions.Logging;
+using Monitoring.Detection;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Hosting.Tables;
+
+namespace Monitoring.Hosting;
+
+/// <summary>Fits profiles from the reference data that a model's configuration names: what <c>fit</c> does, and the first start.</summary>
+public sealed partial class ReferenceFitter(
+    LoadedConfiguration configuration,
+    ModelCatalog catalog,
+    MonitorPlanner planner,
+    MonitorKinds kinds,
+    ProfileStores stores,
+    ILogger<ReferenceFitter> logger)
+{
+    /// <summary>Reads a model's reference file and runs it through the model where it is served here.</summary>
+    /// <exception cref="InvalidDataException">The file cannot be read, or does not fit the model.</exception>
+    public ReferenceData Load(ModelConfiguration model, ModelDescription description, string file)
+    {
+        var table = NpyFile.Read(configuration.Resolve(file));
+        if (table.Width != description.Width)
+        {
+            throw new InvalidDataException($"{file}: rows have {table.Width} values, model '{model.Name}' takes {description.Width}");
+        }
+
+        var outputs = catalog.Run(model, description, table.Values, table.Rows);
+        return ReferenceData.Split(ReferenceData.FromMatrix(description, table.Values, table.Rows, outputs));
+    }
+
+    /// <summary>Fits the monitors of one group on reference data, keeps the profile and approves it.</summary>
+    /// <returns>The profile's SHA-256; null when the group watches nothing of this model.</returns>
+    public async Task<string?> FitAsync(string group, ModelConfiguration model, ReferenceData reference, string author, CancellationToken cancellationToken)
+    {
+        var monitors = planner.MonitorsOf(model).Where(m => MonitorPlanner.GroupOf(m.Kind.Family) == group).Select(m => m.Monitor).ToList();
+        if (monitors.Count == 0)
+        {
+            return null;
+        }
+
+        var fitted = await new ProfileFitter(kinds).FitAsync(monitors, reference, "reference", model.SessionGap, cancellationToken).ConfigureAwait(false);
+        foreach (var warning in fitted.Warnings)
+        {
+            LogWarning(logger, model.Name, group, warning);
+        }
+
+        var sha256 = stores[group].Save(fitted.Profile, fitted.Warnings);
+        stores[group].Approve(model.Name, model.Version, sha256, author, $"fitted from {model.Reference ?? "a file"}");
+        LogFitted(logger, model.Name, group, fitted.Profile.Draws, sha256);
+        return sha256;
+    }
+
+    /// <summary>The approved profile of a model in a group; fitted now when there is none and the configuration names reference data. Null: to be learned from traffic.</summary>
+    public async Task<string?> EnsureAsync(string group, ModelConfiguration model, ModelDescription? description, CancellationToken cancellationToken)
+    {
+        if (stores[group].Approved(model.Name, model.Version) is { } approved)
+        {
+            return approved;
+        }
+
+        if (model.Reference is null)
+        {
+            return null;
+        }
+
+        if (description is null)
+        {
+            throw new InvalidDataException($"model '{model.Name}': reference data need a schema file or an ONNX file that says what a row is");
+        }
+
+        return await FitAsync(group, model, Load(model, description, model.Reference), "configuration", cancellationToken).ConfigureAwait(false);
+    }
+
+    [LoggerMessage(EventId = 1101, Level = LogLevel.Information, Message = "{Model}: profile of group {Group} fitted from {Draws} reference draws: {Sha256}")]
+    private static partial void LogFitted(ILogger logger, string model, string group, int draws, string sha256);
+
+    [LoggerMessage(EventId = 1102, Level = LogLevel.Warning, Message = "{Model}: {Group}: {Warning}")]
+    private static partial void LogWarning(ILogger logger, string model, string group, string warning);
+}
