@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Adversarial;
@@ -10,6 +11,7 @@ public sealed class AdversarialModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorKind<QuerySimilarityKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

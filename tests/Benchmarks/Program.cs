@@ -5,6 +5,7 @@ internal static class Program
 {
     private static readonly SortedDictionary<string, Func<BenchmarkArguments, Task<object>>> s_suites = new(StringComparer.Ordinal)
     {
+        ["detection-traces"] = DetectionTraces.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -1,0 +1,53 @@
+using System.IO.Compression;
+using Monitoring.AllInOne.Drills;
+
+namespace Monitoring.Benchmarks;
+
+/// <summary>Suite <c>detection-traces</c>: writes the fixed attack traces that decide regressions in <c>tests/Adversarial.Tests/Traces</c>.</summary>
+internal static class DetectionTraces
+{
+    private const int Kept = 60;
+    private const int Victims = 3;
+    private const int Budget = 2_000;
+
+    public static async Task<object> RunAsync(BenchmarkArguments arguments)
+    {
+        var demo = DemoDigits.Open();
+        using var model = new OnnxClassifier(demo.Path("digits.onnx"));
+        var (population, rows, width) = NumpyFile.Read(demo.Path("digits-population.X.npy"));
+        var inputs = Enumerable.Range(0, rows).Select(r => population.AsSpan(r * width, width).ToArray()).ToArray();
+        var others = inputs[4_000..4_200];
+        var summary = new List<object>();
+        var path = Path.Combine(demo.Repository, "tests", "Adversarial.Tests", "Traces", "evasion.bin.gz");
+        await using var file = File.Create(path);
+        await using var zip = new GZipStream(file, CompressionLevel.SmallestSize);
+        await using var writer = new BinaryWriter(zip);
+        foreach (var attack in EvasionAttacks.All.Where(a => a.Name is "nes" or "simba-pixel" or "simba-dct" or "boundary" or "hopskipjump" or "square"))
+        {
+            // Attacks that succeed before any sequential monitor can decide are reported, not kept.
+            var kept = 0;
+            for (var victim = 0; kept < Victims && victim < 20; victim++)
+            {
+                var input = inputs[5_000 + victim];
+                var label = Vectors.ArgMax(model.Probabilities(input, 1));
+                var recording = await EvasionRecording.RunAsync(attack, (x, n) => ValueTask.FromResult(model.Probabilities(x, n)), 10, input, label, others, Budget, victim).ConfigureAwait(false);
+                var queries = recording.Queries.Take(Kept).ToArray();
+                if (queries.Length == Kept)
+                {
+                    kept++;
+                    writer.Write(recording.Attack);
+                    writer.Write(queries.Length);
+                    foreach (var value in queries.SelectMany(q => q))
+                    {
+                        writer.Write((Half)value);
+                    }
+                }
+
+                summary.Add(new { recording.Attack, Victim = 5_000 + victim, recording.SucceededAt, recording.Distance });
+                Console.WriteLine($"{recording.Attack} victim {5_000 + victim}: success at {recording.SucceededAt?.ToString() ?? "-"}, L2 {recording.Distance:F2}");
+            }
+        }
+
+        return summary;
+    }
+}
