@@ -28,6 +28,15 @@ public sealed class NpyFileTests : IDisposable
     }
 
     [Fact]
+    public void Fortran_order_is_read()
+    {
+        var file = _directory.File("f.npy");
+        var header = Encoding.ASCII.GetBytes("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }\n");
+        File.WriteAllBytes(file, [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. header, 1, 4, 2, 5, 3, 6]);
+        Assert.Equal([1f, 2, 3, 4, 5, 6], NpyFile.Read(file).Values);
+    }
+
+    [Fact]
     public void What_is_written_is_read_again()
     {
         NpyFile.Write(_directory.File("w.npy"), [3, 2], [1, 2, 3, 4, 5, float.NaN]);

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Monitoring.Hosting.Tables;
 
-/// <summary>NumPy's <c>.npy</c> format, versions 1 to 3, C order, little-endian numbers and booleans; read as 32-bit floats.</summary>
+/// <summary>NumPy's <c>.npy</c> format, versions 1 to 3, C or (up to two dimensions) Fortran order, little-endian numbers and booleans; read as 32-bit floats.</summary>
 public sealed partial class NpyFile
 {
     private NpyFile(int[] shape, float[] values)
@@ -52,13 +52,14 @@ public sealed partial class NpyFile
             throw new InvalidDataException($"{file}: header {header.Trim()} is not understood");
         }
 
-        if (match.Groups["order"].Value == "True")
+        var shape = match.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(d => int.TryParse(d, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : throw new InvalidDataException($"{file}: shape ({match.Groups["shape"].Value}) is no shape")).ToArray();
+        var fortran = match.Groups["order"].Value == "True" && shape.Length > 1;
+        if (fortran && shape.Length > 2)
         {
-            throw new InvalidDataException($"{file}: is in Fortran order; save it with numpy.ascontiguousarray");
+            throw new InvalidDataException($"{file}: {shape.Length} dimensions in Fortran order; save it with numpy.ascontiguousarray");
         }
 
-        var shape = match.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Select(d => int.Parse(d, CultureInfo.InvariantCulture)).ToArray();
         var count = shape.Aggregate(1L, (a, b) => a * b);
         var data = bytes.AsSpan(headerStart + headerLength);
         var type = match.Groups["type"].Value;
@@ -68,7 +69,7 @@ public sealed partial class NpyFile
             throw new InvalidDataException($"{file}: {count} elements of {type} need {count * size} bytes, found {data.Length}");
         }
 
-        return new NpyFile(shape, type.TrimStart('<', '|') switch
+        var values = type.TrimStart('<', '|') switch
         {
             "f4" => MemoryMarshal.Cast<byte, float>(data).ToArray(),
             "f8" => Convert<double>(data),
@@ -82,7 +83,8 @@ public sealed partial class NpyFile
             "i8" => Convert<long>(data),
             "u8" => Convert<ulong>(data),
             _ => throw new InvalidDataException($"{file}: element type {type} is not a little-endian number or boolean"),
-        });
+        };
+        return new NpyFile(shape, fortran ? Transpose(values, shape[0], shape[1]) : values);
     }
 
     /// <summary>Writes 32-bit floats in C order, format version 1.</summary>
@@ -97,6 +99,20 @@ public sealed partial class NpyFile
         stream.Write([0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
         stream.Write(Encoding.ASCII.GetBytes(header));
         stream.Write(MemoryMarshal.AsBytes(values));
+    }
+
+    private static float[] Transpose(float[] columnMajor, int rows, int columns)
+    {
+        var values = new float[columnMajor.Length];
+        for (var r = 0; r < rows; r++)
+        {
+            for (var c = 0; c < columns; c++)
+            {
+                values[(r * columns) + c] = columnMajor[(c * rows) + r];
+            }
+        }
+
+        return values;
     }
 
     private static float[] Convert<T>(ReadOnlySpan<byte> data)
