@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Outlier;
@@ -10,6 +11,15 @@ public sealed class OutlierModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorKind<OutlierKind>();
+        services.AddMonitorKind<KnnKind>();
+        services.AddMonitorKind<IsolationForestKind>();
+        services.AddMonitorKind<MahalanobisKind>();
+        services.AddMonitorKind<EcodKind>();
+        services.AddMonitorKind<CopodKind>();
+        services.AddMonitorKind<HbosKind>();
+        services.AddMonitorKind<LofKind>();
+        services.AddMonitorKind<PcaKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

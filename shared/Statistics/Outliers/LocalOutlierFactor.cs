@@ -4,7 +4,7 @@ namespace Monitoring.Statistics;
 /// The local outlier factor (Breunig et al. 2000) of new rows against a frozen reference: mean lrd of the k neighbours over
 /// the row's own, lrd = 1/mean max(k-distance(o), d(x, o)).
 /// </summary>
-public sealed class LocalOutlierFactor : IRowScorer
+public sealed class LocalOutlierFactor : ILeaveOneOutScorer
 {
     // As scikit-learn: duplicates must not divide by zero.
     private const double Epsilon = 1e-10;

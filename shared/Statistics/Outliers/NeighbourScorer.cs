@@ -1,11 +1,12 @@
 namespace Monitoring.Statistics;
 
 /// <summary>k-nearest-neighbour outlier score: a summary of the Euclidean distances to the k nearest reference rows.</summary>
-public sealed class NeighbourScorer : IRowScorer
+public sealed class NeighbourScorer : ILeaveOneOutScorer
 {
     private readonly NearestNeighbours _neighbours;
     private readonly int _k;
     private readonly NeighbourDistance _method;
+    private readonly Lazy<double[]> _referenceScores;
 
     /// <param name="reference">At least one row; with fewer than k, k is the number of rows.</param>
     public NeighbourScorer(ReadOnlySpan<double> reference, int columns, int k = 5, NeighbourDistance method = NeighbourDistance.Largest)
@@ -14,14 +15,21 @@ public sealed class NeighbourScorer : IRowScorer
         _neighbours = new NearestNeighbours(reference, columns);
         _k = Math.Min(k, _neighbours.Count);
         _method = method;
+        var rows = reference.ToArray();
+        _referenceScores = new Lazy<double[]>(() =>
+        {
+            var scores = new double[_neighbours.Count];
+            Score(rows, scores, 0);
+            return scores;
+        });
     }
 
     public int Columns => _neighbours.Columns;
 
     public void Score(ReadOnlySpan<double> rows, Span<double> scores) => Score(rows, scores, -1);
 
-    /// <summary>Scores reference rows <paramref name="first"/>, first + 1, … each without itself; 0 where no other row exists.</summary>
-    public void ScoreLeavingSelfOut(ReadOnlySpan<double> rows, Span<double> scores, int first = 0) => Score(rows, scores, first);
+    /// <summary>Scores of the reference rows, each without itself; 0 where no other row exists. Computed when first asked for.</summary>
+    public double[] ReferenceScores => _referenceScores.Value;
 
     private void Score(ReadOnlySpan<double> rows, Span<double> scores, int self)
     {

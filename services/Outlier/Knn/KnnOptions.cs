@@ -1,0 +1,16 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using Monitoring.Statistics;
+
+namespace Monitoring.Outlier;
+
+/// <summary>Options of <c>knn</c>.</summary>
+public sealed record KnnOptions : RowOutlierOptions
+{
+    [Description("Neighbours looked at.")]
+    [Range(1, 1000)]
+    public int K { get; set; } = 5;
+
+    [Description("Which summary of the k distances is the score: largest, mean or median.")]
+    public NeighbourDistance Method { get; set; } = NeighbourDistance.Largest;
+}
