@@ -33,7 +33,7 @@ public sealed class Table
         {
             return Path.GetExtension(file).ToLowerInvariant() switch
             {
-                ".npy" => Columns(NpyFile.Read(file)),
+                ".npy" => FromArray(NpyFile.Read(file)),
                 ".csv" => CsvFile.Read(file),
                 ".jsonl" or ".ndjson" => JsonLinesFile.Read(file),
                 var other => throw new TableFormatException($"{file}: unknown ending '{other}'; readable are .npy, .csv and .jsonl"),
@@ -71,7 +71,7 @@ public sealed class Table
         return new Table(columns);
     }
 
-    private static Table Columns(NpyFile file)
+    private static Table FromArray(NpyFile file)
     {
         var columns = new TableColumn[file.Width];
         for (var c = 0; c < columns.Length; c++)
