@@ -4,4 +4,5 @@ namespace Monitoring.Detection;
 /// <param name="Profile">The candidate.</param>
 /// <param name="Warnings">Sentences for people.</param>
 /// <param name="ChangedWithin">Variables whose reference is not of one population: the profile should not be approved unseen.</param>
-public sealed record FittedProfile(Profile Profile, IReadOnlyList<string> Warnings, IReadOnlyList<string> ChangedWithin);
+/// <param name="Failures">Monitors that could not be fitted, and why; they stay blind.</param>
+public sealed record FittedProfile(Profile Profile, IReadOnlyList<string> Warnings, IReadOnlyList<string> ChangedWithin, IReadOnlyList<string> Failures);

@@ -21,12 +21,13 @@ public sealed class ProfileFitter(MonitorKinds kinds)
     /// <param name="origin">For people: <c>reference</c>, <c>traffic</c>, <c>incident 12</c>.</param>
     /// <param name="sessionGap">Silence that ends a client's burst; null: none.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="FitException">A monitor cannot be fitted on this data.</exception>
+    /// <returns>The candidate; monitors that this data cannot carry are left out of it and named.</returns>
     public async ValueTask<FittedProfile> FitAsync(IReadOnlyList<WatchedMonitor> monitors, ReferenceData reference, string origin, TimeSpan? sessionGap, CancellationToken cancellationToken)
     {
         var model = reference.All.Model;
         var warnings = new List<string>();
         var changed = new List<string>();
+        var failures = new List<string>();
         var raw = new List<(WatchedMonitor Monitor, object Options, FittedParameters Fitted, IMonitor Instance, RecordingSink Observed)>();
         foreach (var watched in monitors)
         {
@@ -34,7 +35,17 @@ public sealed class ProfileFitter(MonitorKinds kinds)
             var options = MonitorOptions.Create(kind, watched.Options);
             var seed = Seed(watched.Name, model);
             var context = new FitContext(model, reference, options, seed);
-            var fitted = await kind.FitAsync(context, cancellationToken).ConfigureAwait(false);
+            FittedParameters fitted;
+            try
+            {
+                fitted = await kind.FitAsync(context, cancellationToken).ConfigureAwait(false);
+            }
+            catch (FitException e)
+            {
+                failures.Add($"{watched.Name}: {e.Message}");
+                continue;
+            }
+
             warnings.AddRange(context.Warnings.Select(w => $"{watched.Name}: {w}"));
             var instance = kind.Create(new MonitorContext(watched.Name, model, options, fitted.Bytes, seed));
             var observed = await ObserveAsync(instance, fitted, reference, cancellationToken).ConfigureAwait(false);
@@ -72,7 +83,7 @@ public sealed class ProfileFitter(MonitorKinds kinds)
             Slots = rule,
             Monitors = profiles,
         };
-        return new FittedProfile(profile, warnings, changed);
+        return new FittedProfile(profile, warnings, changed, failures);
     }
 
     /// <summary>Seed of a monitor of a model.</summary>

@@ -16,7 +16,8 @@ internal sealed class RowBatchBuilder(ModelDescription model)
     /// <param name="inference">The event.</param>
     /// <param name="offset">Its input offset.</param>
     /// <param name="timeUnixNano">Its log time.</param>
-    public void Add(InferenceEvent inference, long offset, long timeUnixNano)
+    /// <param name="admission">Decides which rows are independent draws; unreadable ones never are.</param>
+    public void Add(InferenceEvent inference, long offset, long timeUnixNano, DrawAdmission admission)
     {
         var rows = RowsOf(inference);
         var readable = rows > 0;
@@ -51,7 +52,7 @@ internal sealed class RowBatchBuilder(ModelDescription model)
         for (var row = 0; row < rows; row++)
         {
             var input = _inputs.AsSpan((first + row) * model.Width, model.Width);
-            _rows.Add(new RowInfo(
+            var info = new RowInfo(
                 inference.Id,
                 StableHash.Combine(idHash, (ulong)row),
                 StableHash.Of(input),
@@ -60,22 +61,11 @@ internal sealed class RowBatchBuilder(ModelDescription model)
                 offset,
                 row,
                 _events.Count,
-                Admitted: readable));
+                Admitted: false);
+            _rows.Add(readable ? info with { Admitted = admission.Admit(info) } : info);
         }
 
         _events.Add(inference);
-    }
-
-    /// <summary>Sets whether a row is an independent draw; unreadable rows stay out.</summary>
-    public void Admit(Func<RowInfo, bool> rule)
-    {
-        for (var i = 0; i < _rows.Count; i++)
-        {
-            if (_rows[i].Admitted && !rule(_rows[i]))
-            {
-                _rows[i] = _rows[i] with { Admitted = false };
-            }
-        }
     }
 
     /// <summary>The rows added so far; the builder is empty afterwards.</summary>

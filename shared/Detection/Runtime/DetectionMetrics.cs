@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace Monitoring.Detection;
+
+/// <summary>Meter <c>Monitoring.Detection</c>. Labels are group, model and kind, which configurations bound; never clients or events.</summary>
+public sealed class DetectionMetrics : IDisposable
+{
+    public const string MeterName = "Monitoring.Detection";
+    private readonly Meter _meter;
+    private readonly Counter<long> _consumed;
+    private readonly Counter<long> _scored;
+    private readonly Counter<long> _skipped;
+    private readonly Counter<long> _draws;
+    private readonly Counter<long> _findings;
+    private readonly Counter<long> _gaps;
+    private readonly Counter<long> _late;
+    private readonly Histogram<double> _checkpoint;
+    private readonly Histogram<double> _restore;
+    private readonly Histogram<double> _batch;
+    private readonly ConcurrentDictionary<(string Group, int Partition), (IReadOnlyList<MonitorStatus> Monitors, long Lag)> _status = new();
+
+    public DetectionMetrics(IMeterFactory meters)
+    {
+        _meter = meters.Create(MeterName);
+        _consumed = _meter.CreateCounter<long>("monitoring_detection_consumed_events", description: "Events read from the log.");
+        _scored = _meter.CreateCounter<long>("monitoring_detection_scored_rows", description: "Rows scored by a monitor.");
+        _skipped = _meter.CreateCounter<long>("monitoring_detection_skipped_events", description: "Events that no monitor saw, by reason: undecodable, unwatched.");
+        _draws = _meter.CreateCounter<long>("monitoring_detection_admitted_rows", description: "Rows that were independent draws.");
+        _findings = _meter.CreateCounter<long>("monitoring_detection_findings", description: "Findings written, by model, kind and severity.");
+        _gaps = _meter.CreateCounter<long>("monitoring_detection_lost_to_retention_events", description: "Events that retention removed before the group read them.");
+        _late = _meter.CreateCounter<long>("monitoring_detection_late_state_records", description: "State records that a former owner wrote too late; left out of a restore.");
+        _checkpoint = _meter.CreateHistogram<double>("monitoring_detection_checkpoint_seconds", "s", "Time of a checkpoint.");
+        _restore = _meter.CreateHistogram<double>("monitoring_detection_restore_seconds", "s", "Time to restore a partition's state.");
+        _batch = _meter.CreateHistogram<double>("monitoring_detection_batch_seconds", "s", "Time from a batch's hand-over to its findings being acknowledged.");
+        _meter.CreateObservableGauge("monitoring_detection_log_evidence_nats", () => Each(m => m.LogEvidence, m => double.IsFinite(m.LogEvidence)), description: "Natural logarithm of the strongest evidence about the model.");
+        _meter.CreateObservableGauge("monitoring_detection_log_level_nats", () => Each(m => m.LogLevel, m => double.IsFinite(m.LogLevel)), description: "Natural logarithm of the evidence at which it alarms.");
+        _meter.CreateObservableGauge("monitoring_detection_state_code", () => Each(m => (double)m.State), description: "0 blind, 1 learning, 2 armed, 3 alarmed, 4 uncalibrated, 5 muted.");
+        _meter.CreateObservableGauge("monitoring_detection_coverage_ratio", () => Each(m => m.Coverage), description: "Events seen by events that the sources say they sent.");
+        _meter.CreateObservableGauge("monitoring_detection_learning_ratio", () => Each(m => m.LearnedDraws / (double)m.LearningDraws, m => m.LearningDraws > 0), description: "Progress of learning a profile.");
+        _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.Lag, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
+    }
+
+    public void Dispose() => _meter.Dispose();
+
+    internal void Consumed(string group, long events) => _consumed.Add(events, new KeyValuePair<string, object?>("group", group));
+
+    internal void Scored(string model, string kind, long rows) => _scored.Add(rows, new("model", model), new("kind", kind));
+
+    internal void Admitted(string group, string model, long rows) => _draws.Add(rows, new("group", group), new("model", model));
+
+    internal void Skipped(string group, string reason) => _skipped.Add(1, new("group", group), new("reason", reason));
+
+    internal void Found(string model, string kind, string severity) => _findings.Add(1, new("model", model), new("kind", kind), new("severity", severity));
+
+    internal void Lost(string group, long events) => _gaps.Add(events, new KeyValuePair<string, object?>("group", group));
+
+    internal void Late(string group, long records) => _late.Add(records, new KeyValuePair<string, object?>("group", group));
+
+    internal void Checkpoint(string group, TimeSpan time) => _checkpoint.Record(time.TotalSeconds, new KeyValuePair<string, object?>("group", group));
+
+    internal void Restore(string group, TimeSpan time) => _restore.Record(time.TotalSeconds, new KeyValuePair<string, object?>("group", group));
+
+    internal void Batch(string group, TimeSpan time) => _batch.Record(time.TotalSeconds, new KeyValuePair<string, object?>("group", group));
+
+    internal void Publish(string group, int partition, IReadOnlyList<MonitorStatus> monitors, long lag) => _status[(group, partition)] = (monitors, lag);
+
+    internal void Withdraw(string group, int partition) => _status.TryRemove((group, partition), out _);
+
+    /// <summary>Statuses last published, of all groups and partitions of this process.</summary>
+    internal IEnumerable<MonitorStatus> Statuses(string group) => _status.Where(s => string.Equals(s.Key.Group, group, StringComparison.Ordinal)).SelectMany(s => s.Value.Monitors);
+
+    private IEnumerable<Measurement<double>> Each(Func<MonitorStatus, double> value, Func<MonitorStatus, bool>? where = null) =>
+        _status.Values.SelectMany(s => s.Monitors).Where(m => where?.Invoke(m) ?? true)
+            .GroupBy(m => (m.Model, m.Version, m.Monitor, m.Kind))
+            .Select(g => new Measurement<double>(g.Max(value), new("model", g.Key.Model), new("version", g.Key.Version), new("monitor", g.Key.Monitor), new("kind", g.Key.Kind)));
+}

@@ -1,0 +1,341 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Monitoring.Contracts;
+using Monitoring.Statistics;
+
+namespace Monitoring.Detection;
+
+/// <summary>
+/// One model version in one partition: reads its events as rows, decides which are independent draws, learns its profile where it has
+/// none, and hands rows to its monitors.
+/// </summary>
+internal sealed class ModelRuntime
+{
+    private const int BatchRows = 2048;
+
+    /// <summary>Times that traffic may change within what is learned before a person must look.</summary>
+    private const int LearningAttempts = 3;
+
+    private readonly RuntimeServices _services;
+    private readonly string _configurationSha256;
+    private readonly HashSet<string> _expected;
+    private readonly double _appearance;
+    private readonly List<StateKey> _removed = [];
+    private DrawAdmission _admission;
+    private RowBatchBuilder? _builder;
+    private ProfileLearner? _learner;
+    private MonitorRuntime[] _monitors = [];
+    private Profile? _profile;
+    private string _note = "";
+    private int _attempts;
+    private long _firstTime = long.MinValue;
+    private long _rows;
+    private bool _changed;
+    private bool _modelChanged;
+
+    /// <param name="services">Kinds, profiles, build.</param>
+    /// <param name="watched">Configuration of the model.</param>
+    /// <param name="name">Model.</param>
+    /// <param name="version">Version.</param>
+    /// <param name="configurationSha256">Hash of the configuration, for findings.</param>
+    /// <param name="appearance">1 for a listed model, else its share of the unlisted models' part.</param>
+    public ModelRuntime(RuntimeServices services, WatchedModel watched, string name, string version, string configurationSha256, double appearance)
+    {
+        _services = services;
+        Watched = watched;
+        Name = name;
+        Version = version;
+        _configurationSha256 = configurationSha256;
+        _appearance = appearance;
+        _expected = new HashSet<string>(watched.Expected, StringComparer.Ordinal);
+        _admission = new DrawAdmission(watched.SessionGap ?? TimeSpan.Zero);
+        if (watched.ProfileSha256 is { } sha256)
+        {
+            Use(services.Profiles.Load(name, version, sha256));
+        }
+    }
+
+    public string Name { get; }
+
+    public string Version { get; }
+
+    public WatchedModel Watched { get; }
+
+    public ModelDescription? Description { get; private set; }
+
+    public string ProfileSha256 { get; private set; } = "";
+
+    public long UnitNano => _profile?.UnitNano ?? 1_000_000_000;
+
+    public TrafficHistory History { get; } = new();
+
+    public IReadOnlyList<MonitorRuntime> Monitors => _monitors;
+
+    /// <summary>Log time between rows: the smaller of the fitted and the observed mean, so that busier traffic than fitted keeps the budget.</summary>
+    public double MeanRowNano
+    {
+        get
+        {
+            var fitted = _profile is { ToUnixNano: var to, FromUnixNano: var from, Rows: > 1 and var rows } && to > from ? (to - from) / (double)(rows - 1) : double.PositiveInfinity;
+            var observed = _rows > 1 && History.LastTime > _firstTime ? (History.LastTime - _firstTime) / (double)(_rows - 1) : double.PositiveInfinity;
+            var smaller = Math.Min(fitted, observed);
+            return double.IsInfinity(smaller) ? UnitNano : Math.Max(1, smaller);
+        }
+    }
+
+    public bool IsExpected(string client) => client.Length > 0 && _expected.Contains(client);
+
+    public int SlotOf(long timeUnixNano) => Slots.Of(_profile?.Slots ?? SlotRule.None, timeUnixNano);
+
+    public Provenance Provenance() => new()
+    {
+        ConfigurationSha256 = _configurationSha256,
+        ProfileSha256 = ProfileSha256,
+        ModelSha256 = Description?.Sha256 ?? "",
+        Build = _services.Build.Version,
+        Provider = _services.Build.Provider,
+        Cpu = _services.Build.Cpu,
+    };
+
+    /// <summary>Takes the model's events in log order and returns the batches that its monitors are to process. Learning happens here.</summary>
+    public async ValueTask<IReadOnlyList<RowBatch>> ReadAsync(IReadOnlyList<DecodedEvent> events, CancellationToken cancellationToken)
+    {
+        var batches = new List<RowBatch>();
+        foreach (var (inference, offset, time) in events)
+        {
+            _changed = true;
+            History.Add(inference.Source, offset, time);
+            if (_firstTime == long.MinValue)
+            {
+                _firstTime = time;
+            }
+
+            if (Description is null)
+            {
+                Description = ModelDescriptions.Infer(inference, Watched.Describe(Name, Version));
+                if (Description is null)
+                {
+                    _note = "no event with a readable input yet";
+                    continue;
+                }
+
+                _modelChanged = true;
+                _note = "";
+            }
+
+            _builder ??= new RowBatchBuilder(Description);
+            var before = _builder.Count;
+            _builder.Add(inference, offset, time, _admission);
+            _rows += _builder.Count - before;
+            if (_profile is null)
+            {
+                await LearnAsync(_builder.Build(), cancellationToken).ConfigureAwait(false);
+            }
+            else if (_builder.Count >= BatchRows)
+            {
+                batches.Add(_builder.Build());
+            }
+        }
+
+        if (_builder is { Count: > 0 })
+        {
+            batches.Add(_builder.Build());
+        }
+
+        return batches;
+    }
+
+    public IEnumerable<MonitorStatus> Status(int partition) =>
+        Watched.Monitors.Select(watched => Array.Find(_monitors, m => ReferenceEquals(m.Watched, watched))?.Status(partition) ?? new MonitorStatus(
+            Name,
+            Version,
+            watched.Name,
+            watched.Kind,
+            partition,
+            _profile is null && Watched.Monitors.Count > 0 && Description is not null ? MonitorState.Learning : MonitorState.Blind,
+            _profile is not null ? "the profile was fitted without this monitor, or with other options" : _note.Length > 0 ? _note : Description is null ? "no data yet" : "",
+            _learner?.Draws ?? 0,
+            _learner?.Target ?? 0,
+            _learner?.ExpectedEnd(),
+            double.NegativeInfinity,
+            double.NaN,
+            0,
+            0,
+            History.Coverage,
+            ProfileSha256,
+            ""));
+
+    /// <summary>Adds what changed since the last call.</summary>
+    public void Collect(List<(StateKey, byte[]?)> changes)
+    {
+        changes.AddRange(_removed.Select(k => (k, (byte[]?)null)));
+        _removed.Clear();
+        if (_modelChanged)
+        {
+            _modelChanged = false;
+            if (Description is not null)
+            {
+                changes.Add((Key("description"), JsonSerializer.SerializeToUtf8Bytes(Description)));
+            }
+
+            // A configured profile is in the store under its hash; a learned one is state.
+            if (_profile is not null && Watched.ProfileSha256 is null)
+            {
+                changes.Add((Key("profile"), _profile.ToBytes()));
+            }
+        }
+
+        if (_changed)
+        {
+            _changed = false;
+            changes.Add((Key("admission"), _admission.Save()));
+            changes.Add((Key("history"), History.Save()));
+            changes.Add((Key("model"), Save()));
+        }
+
+        if (_learner is not null)
+        {
+            changes.AddRange(_learner.TakeDirty().Select(p => (Key("learning", PageName(p.Page)), p.Value)));
+        }
+
+        foreach (var monitor in _monitors)
+        {
+            monitor.Collect(changes);
+        }
+    }
+
+    /// <summary>Takes back what <see cref="Collect"/> gave. State of monitors that are other ones now is left out.</summary>
+    public void Restore(IReadOnlyDictionary<StateKey, byte[]> values)
+    {
+        if (values.TryGetValue(Key("description"), out var description))
+        {
+            Description ??= JsonSerializer.Deserialize<ModelDescription>(description) ?? throw new InvalidDataException($"model {Name} without a description");
+        }
+
+        if (values.TryGetValue(Key("admission"), out var admission))
+        {
+            _admission.Restore(admission);
+        }
+
+        if (values.TryGetValue(Key("history"), out var history))
+        {
+            History.Restore(history);
+        }
+
+        if (values.TryGetValue(Key("model"), out var model))
+        {
+            var reader = new CanonicalReader(model);
+            _firstTime = reader.ReadSigned();
+            _rows = reader.ReadCount();
+            _attempts = (int)reader.ReadCount();
+            _note = Encoding.UTF8.GetString(reader.ReadBytes());
+            reader.ExpectEnd();
+        }
+
+        if (_profile is null && values.TryGetValue(Key("profile"), out var profile))
+        {
+            Use(Profile.FromBytes(profile));
+        }
+
+        if (_profile is null && Description is not null)
+        {
+            _learner = new ProfileLearner(Description, Watched.LearningDraws);
+            for (var page = 0; values.TryGetValue(Key("learning", PageName(page)), out var rows); page++)
+            {
+                _learner.RestorePage(rows);
+            }
+        }
+
+        for (var i = 0; i < _monitors.Length; i++)
+        {
+            if (!_monitors[i].Restore(values))
+            {
+                foreach (var key in values.Keys.Where(k => string.Equals(k.Model, Name, StringComparison.Ordinal) && string.Equals(k.Version, Version, StringComparison.Ordinal) && string.Equals(k.Monitor, _monitors[i].Watched.Name, StringComparison.Ordinal)))
+                {
+                    _removed.Add(key);
+                }
+            }
+        }
+    }
+
+    private static string PageName(int page) => page.ToString("D6", CultureInfo.InvariantCulture);
+
+    private StateKey Key(string part, string key = "") => new(Name, Version, "", part, key);
+
+    private byte[] Save()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var writer = new CanonicalWriter(buffer);
+        writer.WriteSigned(_firstTime);
+        writer.WriteCount(_rows);
+        writer.WriteCount(_attempts);
+        writer.WriteBytes(Encoding.UTF8.GetBytes(_note));
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Flagged traffic never enters a profile: events that break the schema, failed calls, clients that are expected to be unusual.</summary>
+    private async ValueTask LearnAsync(RowBatch batch, CancellationToken cancellationToken)
+    {
+        _learner ??= new ProfileLearner(Description!, Watched.LearningDraws);
+        for (var row = 0; row < batch.Count; row++)
+        {
+            var info = batch.Rows[row];
+            var inference = batch.Events[info.Event];
+            if (info.Admitted && inference.Violations.Count == 0 && inference.Status < 400 && inference.Error.Length == 0 && !IsExpected(info.Client))
+            {
+                _learner.Add(batch, row);
+            }
+        }
+
+        if (!_learner.IsComplete || _attempts >= LearningAttempts || string.Equals(_note, WaitsForApproval, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        var reference = ReferenceData.Split(_learner.ToBatch(), seed: StableHash.Of(Name));
+        var fitted = await _services.Fitter.FitAsync(Watched.Monitors, reference, "traffic", Watched.SessionGap, cancellationToken).ConfigureAwait(false);
+        if (fitted.ChangedWithin.Count > 0 && ++_attempts < LearningAttempts)
+        {
+            _note = $"traffic changed while it was learned ({string.Join(", ", fitted.ChangedWithin.Take(3))}); learning goes on";
+            _learner.ForgetOlderHalf();
+            return;
+        }
+
+        _services.Profiles.Save(fitted.Profile, fitted.Warnings);
+        if (fitted.ChangedWithin.Count > 0 || !Watched.AutoApprove)
+        {
+            _note = WaitsForApproval;
+            return;
+        }
+
+        _removed.AddRange(_learner.AllPages().Select(p => Key("learning", PageName(p))));
+        _learner = null;
+        _note = "";
+        _modelChanged = true;
+        Use(fitted.Profile);
+    }
+
+    /// <summary>Parameters fitted with other options are not this monitor's.</summary>
+    private bool Fits(MonitorProfile learned, WatchedMonitor watched) =>
+        string.Equals(learned.Kind, watched.Kind, StringComparison.Ordinal)
+        && string.Equals(learned.Options, MonitorOptions.Canonical(MonitorOptions.Create(_services.Kinds[watched.Kind], watched.Options)), StringComparison.Ordinal);
+
+    private const string WaitsForApproval = "a learned profile waits for approval";
+
+    private void Use(Profile profile)
+    {
+        _profile = profile;
+        ProfileSha256 = profile.Sha256();
+        Description = profile.Model with { Name = Name, Version = Version, Sha256 = Watched.Sha256.Length > 0 ? Watched.Sha256 : profile.Model.Sha256 };
+        if (Watched.SessionGap is null && profile.SessionGapNano > 0)
+        {
+            _admission = new DrawAdmission(TimeSpan.FromTicks(profile.SessionGapNano / 100));
+        }
+
+        _monitors = [.. Watched.Monitors.Select((watched, i) => (watched, i))
+            .Where(m => profile.Monitor(m.watched.Name) is { } learned && Fits(learned, m.watched))
+            .Select(m => new MonitorRuntime(this, m.i, m.watched, _services.Kinds[m.watched.Kind], profile.Monitor(m.watched.Name)!, _appearance))];
+    }
+}

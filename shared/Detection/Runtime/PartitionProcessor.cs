@@ -1,0 +1,520 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
+using Monitoring.Statistics;
+
+namespace Monitoring.Detection;
+
+/// <summary>
+/// One partition of a group: decodes events, runs models and monitors on them, writes findings and checkpoints (RUNTIME 3 and 4). Findings are a function
+/// of the log and of where configurations were switched; batches, threads, kills and new owners do not show in them.
+/// </summary>
+internal sealed partial class PartitionProcessor : IPartitionProcessor
+{
+    private static readonly StateKey s_configurationKey = new("", "", "", "configuration");
+    private static readonly StateKey s_unlistedKey = new("", "", "", "unlisted");
+    private readonly IEventLog _log;
+    private readonly PartitionAssignment _assignment;
+    private readonly RuntimeServices _services;
+    private readonly MonitorGroupOptions _options;
+    private readonly DetectionMetrics _metrics;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Func<MonitorGroupConfiguration> _wanted;
+    private readonly CheckpointLog _checkpoints;
+    private readonly Dictionary<(string Model, string Version), ModelRuntime> _models = [];
+    private readonly List<string> _unlisted = [];
+    private readonly List<LogRecord> _unsent = [];
+    private readonly List<(StateKey, byte[]?)> _leftOver = [];
+    private MonitorGroupConfiguration _configuration;
+    private string _configurationSha256;
+    private bool _configurationChanged = true;
+    private bool _unlistedChanged;
+    private long _switchAt = long.MaxValue;
+    private long _next;
+    private long _atCheckpoint = -1;
+    private long _checkpointTime;
+    private (long From, long To)? _gap;
+
+    /// <param name="log">The log.</param>
+    /// <param name="assignment">What this member owns.</param>
+    /// <param name="services">Kinds, profiles, build.</param>
+    /// <param name="options">How the group runs.</param>
+    /// <param name="wanted">The newest valid configuration; a change is taken over at the next batch.</param>
+    /// <param name="metrics">Meter.</param>
+    /// <param name="time">For the cadence of checkpoints and metrics only.</param>
+    /// <param name="logger">Log for people.</param>
+    public PartitionProcessor(
+        IEventLog log,
+        PartitionAssignment assignment,
+        RuntimeServices services,
+        MonitorGroupOptions options,
+        Func<MonitorGroupConfiguration> wanted,
+        DetectionMetrics metrics,
+        TimeProvider time,
+        ILogger logger)
+    {
+        _log = log;
+        _assignment = assignment;
+        _services = services;
+        _options = options;
+        _wanted = wanted;
+        _metrics = metrics;
+        _time = time;
+        _logger = logger;
+        _configuration = wanted();
+        _configurationSha256 = _configuration.Sha256();
+        _checkpoints = new CheckpointLog(log, assignment.Group, assignment.Partition, assignment.PartitionCount);
+    }
+
+    /// <summary>Offset of the next record.</summary>
+    internal long Next => _next;
+
+    /// <summary>Statuses of all monitors.</summary>
+    internal IReadOnlyList<MonitorStatus> Status() =>
+        [.. _models.Values.OrderBy(m => m.Name, StringComparer.Ordinal).ThenBy(m => m.Version, StringComparer.Ordinal).SelectMany(m => m.Status(_assignment.Partition))];
+
+    public async ValueTask<long?> StartAsync(CancellationToken cancellationToken)
+    {
+        var began = _time.GetTimestamp();
+        await _checkpoints.EnsureTopicAsync(cancellationToken).ConfigureAwait(false);
+        await _log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(_assignment.Topic, _assignment.Group), _assignment.PartitionCount, TimeSpan.FromDays(30)), cancellationToken).ConfigureAwait(false);
+        var state = await _checkpoints.RestoreAsync(_assignment.OwnerEpoch, cancellationToken).ConfigureAwait(false);
+        if (state.LateRecords > 0)
+        {
+            _metrics.Late(_assignment.Group, state.LateRecords);
+            LogLateRecords(_assignment.Group, _assignment.Partition, state.LateRecords);
+        }
+
+        var range = await _log.GetOffsetsAsync(_assignment.Topic, _assignment.Partition, cancellationToken).ConfigureAwait(false);
+        if (state.Manifest is not { } manifest)
+        {
+            _next = range.Start;
+            _checkpointTime = _time.GetTimestamp();
+            return range.Start;
+        }
+
+        if (manifest.PartitionCount != _assignment.PartitionCount)
+        {
+            throw new StateMismatchException(
+                $"topic {_assignment.Topic} has {_assignment.PartitionCount} partitions, but the state of group {_assignment.Group} was made with {manifest.PartitionCount}: models have moved between partitions. "
+                + $"Go back to {manifest.PartitionCount} partitions, or delete topic {Topics.State(_assignment.Group)} to start the evidence anew");
+        }
+
+        if (manifest.ResumeOffset > range.End)
+        {
+            throw new StateMismatchException(
+                $"the state of group {_assignment.Group} stands at offset {manifest.ResumeOffset} of {_assignment.Topic}/{_assignment.Partition}, but the log ends at {range.End}: the log was replaced or lost its end. "
+                + $"Restore the log, or delete topic {Topics.State(_assignment.Group)} to start the evidence anew");
+        }
+
+        if (state.Values.TryGetValue(s_configurationKey, out var configuration) && !string.Equals(manifest.ConfigurationSha256, _configurationSha256, StringComparison.Ordinal))
+        {
+            // Findings up to the log's end may already be written under the old configuration: finish with it what may have been begun.
+            _configuration = MonitorGroupConfiguration.FromBytes(configuration);
+            _configurationSha256 = _configuration.Sha256();
+            _switchAt = range.End;
+        }
+
+        _configurationChanged = false;
+        Restore(state.Values);
+        _next = manifest.ResumeOffset;
+        if (manifest.ResumeOffset < range.Start)
+        {
+            _gap = (manifest.ResumeOffset, range.Start);
+            _metrics.Lost(_assignment.Group, range.Start - manifest.ResumeOffset);
+            LogGap(_assignment.Group, _assignment.Partition, manifest.ResumeOffset, range.Start);
+            _next = range.Start;
+        }
+
+        _atCheckpoint = manifest.ResumeOffset;
+        _checkpointTime = _time.GetTimestamp();
+        _metrics.Restore(_assignment.Group, _time.GetElapsedTime(began));
+        return _next;
+    }
+
+    public async ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken)
+    {
+        var began = _time.GetTimestamp();
+        var start = 0;
+        while (start < batch.Count)
+        {
+            if (_switchAt == long.MaxValue && _wanted() is var wanted && !ReferenceEquals(wanted, _configuration) && !string.Equals(wanted.Sha256(), _configurationSha256, StringComparison.Ordinal))
+            {
+                _switchAt = batch[start].Offset;
+            }
+
+            if (batch[start].Offset >= _switchAt)
+            {
+                await SwitchAsync(batch[start].Offset, cancellationToken).ConfigureAwait(false);
+            }
+
+            var count = 0;
+            while (start + count < batch.Count && batch[start + count].Offset < _switchAt)
+            {
+                count++;
+            }
+
+            await ProcessPartAsync(batch, start, count, cancellationToken).ConfigureAwait(false);
+            start += count;
+        }
+
+        _metrics.Batch(_assignment.Group, _time.GetElapsedTime(began));
+        if (_next - _atCheckpoint >= _options.CheckpointRecords || _time.GetElapsedTime(_checkpointTime) >= _options.CheckpointInterval)
+        {
+            await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        var end = (await _log.GetOffsetsAsync(_assignment.Topic, _assignment.Partition, cancellationToken).ConfigureAwait(false)).End;
+        _metrics.Publish(_assignment.Group, _assignment.Partition, Status(), end - _next);
+    }
+
+    public async ValueTask StopAsync(bool lost, CancellationToken cancellationToken)
+    {
+        _metrics.Withdraw(_assignment.Group, _assignment.Partition);
+        if (!lost)
+        {
+            await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Findings acknowledged → state acknowledged → manifest → group offset. Nothing is written while this member may not be the owner any
+    /// more; the next owner comes to the same findings.
+    /// </summary>
+    internal async ValueTask CheckpointAsync(CancellationToken cancellationToken)
+    {
+        if (_next == _atCheckpoint && !_configurationChanged || !_assignment.MayWrite)
+        {
+            return;
+        }
+
+        var began = _time.GetTimestamp();
+        await SendAsync(cancellationToken).ConfigureAwait(false);
+        var changes = new List<(StateKey Key, byte[]? Value)>(_leftOver);
+        if (_configurationChanged)
+        {
+            changes.Add((s_configurationKey, _configuration.ToBytes()));
+        }
+
+        if (_unlistedChanged)
+        {
+            changes.Add((s_unlistedKey, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(_unlisted)));
+        }
+
+        foreach (var model in _models.Values)
+        {
+            model.Collect(changes);
+        }
+
+        // A value may change twice before a checkpoint (removed by a switch, made anew): the last word counts.
+        var last = new SortedDictionary<StateKey, byte[]?>();
+        foreach (var (key, value) in changes)
+        {
+            last[key] = value;
+        }
+
+        await _checkpoints.WriteAsync([.. last.Select(c => (c.Key, c.Value))], _next, _configurationSha256, cancellationToken).ConfigureAwait(false);
+        _leftOver.Clear();
+        _configurationChanged = false;
+        _unlistedChanged = false;
+        await _assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
+        _atCheckpoint = _next;
+        _checkpointTime = _time.GetTimestamp();
+        _metrics.Checkpoint(_assignment.Group, _time.GetElapsedTime(began));
+    }
+
+    private async ValueTask ProcessPartAsync(IReadOnlyList<LogEntry> batch, int start, int count, CancellationToken cancellationToken)
+    {
+        if (count == 0)
+        {
+            return;
+        }
+
+        var drafts = new List<FindingDraft>();
+        if (_gap is { } gap)
+        {
+            _unsent.Add(LostToRetention(gap.From, gap.To, batch[start]));
+            _gap = null;
+        }
+
+        var byModel = new Dictionary<ModelRuntime, List<DecodedEvent>>();
+        var order = new List<ModelRuntime>();
+        for (var i = start; i < start + count; i++)
+        {
+            if (await DecodeAsync(batch[i], cancellationToken).ConfigureAwait(false) is not { } inference)
+            {
+                continue;
+            }
+
+            if (Model(inference) is not { } model)
+            {
+                _metrics.Skipped(_assignment.Group, "unwatched");
+                continue;
+            }
+
+            if (!byModel.TryGetValue(model, out var events))
+            {
+                byModel.Add(model, events = []);
+                order.Add(model);
+            }
+
+            events.Add(new DecodedEvent(inference, batch[i].Offset, batch[i].TimeUnixNano));
+        }
+
+        var work = new List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)>();
+        foreach (var model in order)
+        {
+            var batches = await model.ReadAsync(byModel[model], cancellationToken).ConfigureAwait(false);
+            if (batches.Count > 0)
+            {
+                _metrics.Admitted(_assignment.Group, model.Name, batches.Sum(b => Admitted(b)));
+                work.AddRange(model.Monitors.Select(m => (m, batches)));
+            }
+        }
+
+        // Every monitor is a world of its own: they run side by side, each in log order.
+        await Parallel.ForEachAsync(work, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.Parallelism), CancellationToken = cancellationToken }, async (item, stop) =>
+        {
+            await item.Monitor.ProcessAsync(item.Batches, stop).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+
+        foreach (var (monitor, batches) in work)
+        {
+            _metrics.Scored(batches[0].Model.Name, monitor.Watched.Kind, batches.Sum(b => b.Count));
+            drafts.AddRange(monitor.Findings);
+            monitor.Findings.Clear();
+        }
+
+        _next = batch[start + count - 1].Offset + 1;
+        _metrics.Consumed(_assignment.Group, count);
+        Number(drafts);
+        await SendAsync(cancellationToken).ConfigureAwait(false);
+
+        static int Admitted(RowBatch rows)
+        {
+            var admitted = 0;
+            foreach (ref readonly var row in rows.Rows)
+            {
+                admitted += row.Admitted ? 1 : 0;
+            }
+
+            return admitted;
+        }
+    }
+
+    /// <summary>Order of findings: input offset, row, monitor, and the monitor's own order. The ordinal counts within an offset.</summary>
+    private void Number(List<FindingDraft> drafts)
+    {
+        var offset = -1L;
+        var ordinal = 0;
+        foreach (var draft in drafts.OrderBy(d => d.Offset).ThenBy(d => d.Row).ThenBy(d => d.MonitorIndex))
+        {
+            ordinal = draft.Offset == offset ? ordinal + 1 : 0;
+            offset = draft.Offset;
+            draft.Finding.Position = new Position
+            {
+                Group = _assignment.Group,
+                InputTopic = _assignment.Topic,
+                InputPartition = _assignment.Partition,
+                InputOffset = offset,
+                Ordinal = ordinal,
+            };
+            _unsent.Add(Record(draft.Finding));
+        }
+    }
+
+    private LogRecord Record(Finding finding)
+    {
+        var position = finding.Position;
+        var identity = string.Create(CultureInfo.InvariantCulture, $"{position.Group}\n{position.InputTopic}\n{position.InputPartition}\n{position.InputOffset}\n{position.Ordinal}\n{finding.Model}\n{finding.Monitor}");
+        finding.Id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity)).AsSpan(0, 16));
+        _metrics.Found(finding.Model, finding.Kind, finding.Severity.ToString().ToLowerInvariant());
+        return new LogRecord(Encoding.UTF8.GetBytes(finding.Model), Protobuf.Canonical(finding),
+        [
+            Header(Headers.SpecVersion, "1.0"),
+            Header(Headers.Id, finding.Id),
+            Header(Headers.Source, "monitoring/" + position.Group),
+            Header(Headers.Type, EventTypes.Finding),
+            Header(Headers.Time, DateTimeOffset.FromUnixTimeMilliseconds(finding.TimeUnixNano / 1_000_000).ToString("O", CultureInfo.InvariantCulture)),
+            Header(Headers.Subject, finding.Model),
+            Header(Headers.ContentType, "application/protobuf"),
+        ]);
+    }
+
+    private static LogHeader Header(string name, string value) => new(name, Encoding.UTF8.GetBytes(value));
+
+    private async ValueTask SendAsync(CancellationToken cancellationToken)
+    {
+        if (_unsent.Count > 0 && _assignment.MayWrite)
+        {
+            await _log.AppendAsync(Topics.Findings, [.. _unsent], cancellationToken).ConfigureAwait(false);
+            _unsent.Clear();
+        }
+    }
+
+    private async ValueTask<InferenceEvent?> DecodeAsync(LogEntry entry, CancellationToken cancellationToken)
+    {
+        string reason;
+        try
+        {
+            if (entry.Value is { } value)
+            {
+                var inference = InferenceEvent.Parser.ParseFrom(value.Span);
+                if (inference.Id.Length > 0 && inference.Model.Length > 0)
+                {
+                    return inference;
+                }
+
+                reason = inference.Id.Length == 0 ? "the event has no id" : "the event names no model";
+            }
+            else
+            {
+                reason = "the record has no value";
+            }
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            reason = e.Message;
+        }
+
+        _metrics.Skipped(_assignment.Group, "undecodable");
+        var origin = string.Create(CultureInfo.InvariantCulture, $"{entry.Topic}/{entry.Partition}/{entry.Offset}");
+        LogDeadLetter(_assignment.Group, origin, reason);
+        await _log.AppendAsync(
+            Topics.DeadLetters(_assignment.Topic, _assignment.Group),
+            new LogRecord(entry.Key, entry.Value ?? ReadOnlyMemory<byte>.Empty, [.. entry.Headers, Header(Headers.DeadLetterReason, reason), Header(Headers.DeadLetterOrigin, origin)], entry.Partition),
+            cancellationToken).ConfigureAwait(false);
+        return null;
+    }
+
+    private ModelRuntime? Model(InferenceEvent inference) => Model(inference.Model, inference.ModelVersion);
+
+    private ModelRuntime? Model(string name, string version)
+    {
+        if (_models.TryGetValue((name, version), out var model))
+        {
+            return model;
+        }
+
+        if (_configuration.Find(name, version) is not { } entry || entry.Model.Monitors.Count == 0)
+        {
+            return null;
+        }
+
+        var share = 1.0;
+        if (!entry.Listed)
+        {
+            var order = _unlisted.IndexOf(name);
+            if (order < 0)
+            {
+                if (_unlisted.Count >= _options.MaxUnlistedModels)
+                {
+                    return null;
+                }
+
+                order = _unlisted.Count;
+                _unlisted.Add(name);
+                _unlistedChanged = true;
+            }
+
+            share = BudgetSplit.ByAppearance(order) / _assignment.PartitionCount;
+        }
+
+        model = new ModelRuntime(_services, entry.Model, name, version, _configurationSha256, share);
+        _models.Add((name, version), model);
+        return model;
+    }
+
+    private void Restore(SortedDictionary<StateKey, byte[]> values)
+    {
+        if (values.TryGetValue(s_unlistedKey, out var unlisted))
+        {
+            _unlisted.AddRange(System.Text.Json.JsonSerializer.Deserialize<List<string>>(unlisted) ?? []);
+        }
+
+        // A model's keys side by side: restoring looks at its own only.
+        foreach (var group in values.GroupBy(v => (v.Key.Model, v.Key.Version)).Where(g => g.Key.Model.Length > 0).ToList())
+        {
+            if (Model(group.Key.Model, group.Key.Version) is { } model)
+            {
+                model.Restore(group.ToDictionary(v => v.Key, v => v.Value));
+                var watched = model.Watched.Monitors.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
+                _leftOver.AddRange(group.Where(v => v.Key.Monitor.Length > 0 && !watched.Contains(v.Key.Monitor)).Select(v => (v.Key, (byte[]?)null)));
+            }
+            else
+            {
+                _leftOver.AddRange(group.Select(v => (v.Key, (byte[]?)null)));
+            }
+        }
+    }
+
+    /// <summary>Checkpoint under the old configuration, switch, checkpoint under the new, all at one offset.</summary>
+    private async ValueTask SwitchAsync(long offset, CancellationToken cancellationToken)
+    {
+        _next = offset;
+        _configurationChanged = true;
+        await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        if (_configurationChanged)
+        {
+            throw new EventLogException($"group {_assignment.Group} may not write to partition {_assignment.Partition} now, so it cannot switch its configuration", isTransient: true);
+        }
+
+        var state = await _checkpoints.RestoreAsync(_checkpoints.Epoch + 1, cancellationToken).ConfigureAwait(false);
+        _configuration = _wanted();
+        var before = _configurationSha256;
+        _configurationSha256 = _configuration.Sha256();
+        _switchAt = long.MaxValue;
+        _models.Clear();
+        _unlisted.Clear();
+        Restore(state.Values);
+        _configurationChanged = true;
+        await CheckpointAsync(cancellationToken).ConfigureAwait(false);
+        LogSwitch(_assignment.Group, _assignment.Partition, offset, before, _configurationSha256);
+    }
+
+    private LogRecord LostToRetention(long from, long to, LogEntry first) => Record(new Finding
+    {
+        Position = new Position
+        {
+            // A name of its own: consumers keep a high-water mark per group, and this one may lie behind the group's.
+            Group = _assignment.Group + "/pipeline",
+            InputTopic = _assignment.Topic,
+            InputPartition = _assignment.Partition,
+            InputOffset = to - 1,
+        },
+        Monitor = "retention",
+        Kind = "retention",
+        Family = Family.Pipeline,
+        Severity = Severity.Harm,
+        Model = "",
+        Variable = "",
+        PValue = double.NaN,
+        LogEvidence = double.NaN,
+        LogLevel = double.NaN,
+        Score = to - from,
+        SinceOffset = from,
+        SinceUnixNano = first.TimeUnixNano,
+        TimeUnixNano = first.TimeUnixNano,
+        Events = to - from,
+        Coverage = 0,
+        Summary = string.Create(CultureInfo.InvariantCulture, $"data lost to retention: group {_assignment.Group} was away while {to - from} events of {_assignment.Topic}/{_assignment.Partition} (offsets {from} to {to - 1}) were removed; no monitor saw them"),
+        Provenance = new Provenance { ConfigurationSha256 = _configurationSha256, Build = _services.Build.Version, Provider = _services.Build.Provider, Cpu = _services.Build.Cpu },
+    });
+
+    [LoggerMessage(EventId = 3001, Level = LogLevel.Warning, Message = "group {Group}, partition {Partition}: {Records} state records of a former owner landed late and were left out")]
+    private partial void LogLateRecords(string group, int partition, int records);
+
+    [LoggerMessage(EventId = 3002, Level = LogLevel.Error, Message = "group {Group}, partition {Partition}: offsets {From} to {To} were removed by retention before they were read")]
+    private partial void LogGap(string group, int partition, long from, long to);
+
+    [LoggerMessage(EventId = 3003, Level = LogLevel.Warning, Message = "group {Group}: record {Origin} went to the dead letters: {Reason}")]
+    private partial void LogDeadLetter(string group, string origin, string reason);
+
+    [LoggerMessage(EventId = 3004, Level = LogLevel.Information, Message = "group {Group}, partition {Partition}: configuration switched at offset {Offset}, from {Before} to {After}")]
+    private partial void LogSwitch(string group, int partition, long offset, string before, string after);
+}

@@ -1,0 +1,4 @@
+namespace Monitoring.Detection;
+
+/// <summary>What the runtime of a model needs from outside.</summary>
+internal sealed record RuntimeServices(MonitorKinds Kinds, ProfileFitter Fitter, ProfileStore Profiles, BuildIdentity Build);

@@ -1,0 +1,39 @@
+using System.Buffers;
+using Monitoring.Statistics;
+
+namespace Monitoring.Detection;
+
+/// <summary>Evidence about one subject of a monitor, a client as a rule: its streams, and its place in the order of appearance.</summary>
+internal sealed class SubjectEvidence(long order, IReadOnlyList<EvidenceStream> streams)
+{
+    public long Order { get; } = order;
+
+    public IReadOnlyList<EvidenceStream> Streams { get; } = streams;
+
+    public byte[] Save()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var writer = new CanonicalWriter(buffer);
+        writer.WriteCount(Order);
+        foreach (var stream in Streams)
+        {
+            stream.Save(writer);
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    public static SubjectEvidence Restore(ReadOnlySpan<byte> bytes, Func<long, IReadOnlyList<EvidenceStream>> create)
+    {
+        var reader = new CanonicalReader(bytes);
+        var order = reader.ReadCount();
+        var streams = create(order);
+        foreach (var stream in streams)
+        {
+            stream.Restore(ref reader);
+        }
+
+        reader.ExpectEnd();
+        return new SubjectEvidence(order, streams);
+    }
+}
