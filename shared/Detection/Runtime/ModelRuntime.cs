@@ -30,8 +30,6 @@ internal sealed class ModelRuntime
     private Profile? _profile;
     private string _note = "";
     private int _attempts;
-    private long _firstTime = long.MinValue;
-    private long _rows;
     private bool _changed;
     private bool _modelChanged;
 
@@ -73,17 +71,10 @@ internal sealed class ModelRuntime
 
     public IReadOnlyList<MonitorRuntime> Monitors => _monitors;
 
-    /// <summary>Log time between rows: the smaller of the fitted and the observed mean, so that busier traffic than fitted keeps the budget.</summary>
-    public double MeanRowNano
-    {
-        get
-        {
-            var fitted = _profile is { ToUnixNano: var to, FromUnixNano: var from, Rows: > 1 and var rows } && to > from ? (to - from) / (double)(rows - 1) : double.PositiveInfinity;
-            var observed = _rows > 1 && History.LastTime > _firstTime ? (History.LastTime - _firstTime) / (double)(_rows - 1) : double.PositiveInfinity;
-            var smaller = Math.Min(fitted, observed);
-            return double.IsInfinity(smaller) ? UnitNano : Math.Max(1, smaller);
-        }
-    }
+    /// <summary>Fitted log time between rows, nanoseconds; infinite where the reference has no times.</summary>
+    public double FittedRowNano => _profile is { Rows: > 1 } profile && profile.ToUnixNano > profile.FromUnixNano
+        ? (profile.ToUnixNano - profile.FromUnixNano) / (double)(profile.Rows - 1)
+        : double.PositiveInfinity;
 
     public bool IsExpected(string client) => client.Length > 0 && _expected.Contains(client);
 
@@ -107,11 +98,6 @@ internal sealed class ModelRuntime
         {
             _changed = true;
             History.Add(inference.Source, offset, time);
-            if (_firstTime == long.MinValue)
-            {
-                _firstTime = time;
-            }
-
             if (Description is null)
             {
                 Description = ModelDescriptions.Infer(inference, Watched.Describe(Name, Version));
@@ -126,9 +112,7 @@ internal sealed class ModelRuntime
             }
 
             _builder ??= new RowBatchBuilder(Description);
-            var before = _builder.Count;
             _builder.Add(inference, offset, time, _admission);
-            _rows += _builder.Count - before;
             if (_profile is null)
             {
                 await LearnAsync(_builder.Build(), cancellationToken).ConfigureAwait(false);
@@ -191,7 +175,6 @@ internal sealed class ModelRuntime
         {
             _changed = false;
             changes.Add((Key("admission"), _admission.Save()));
-            changes.Add((Key("history"), History.Save()));
             changes.Add((Key("model"), Save()));
         }
 
@@ -219,18 +202,12 @@ internal sealed class ModelRuntime
             _admission.Restore(admission);
         }
 
-        if (values.TryGetValue(Key("history"), out var history))
-        {
-            History.Restore(history);
-        }
-
         if (values.TryGetValue(Key("model"), out var model))
         {
             var reader = new CanonicalReader(model);
-            _firstTime = reader.ReadSigned();
-            _rows = reader.ReadCount();
             _attempts = (int)reader.ReadCount();
             _note = Encoding.UTF8.GetString(reader.ReadBytes());
+            History.Restore(ref reader);
             reader.ExpectEnd();
         }
 
@@ -268,10 +245,9 @@ internal sealed class ModelRuntime
     {
         var buffer = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(buffer);
-        writer.WriteSigned(_firstTime);
-        writer.WriteCount(_rows);
         writer.WriteCount(_attempts);
         writer.WriteBytes(Encoding.UTF8.GetBytes(_note));
+        History.Save(writer);
         return buffer.WrittenSpan.ToArray();
     }
 

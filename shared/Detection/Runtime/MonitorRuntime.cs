@@ -36,6 +36,9 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly SortedDictionary<string, long> _reported = new(StringComparer.Ordinal);
     private readonly List<string> _forgotten = [];
     private readonly bool _clientsUncalibrated;
+
+    /// <summary>As of the row being applied; the model's own is at the end of the batch already.</summary>
+    private readonly TrafficHistory _history = new();
     private RowBatch? _rows;
     private int _row;
     private string _subject = "";
@@ -98,6 +101,13 @@ internal sealed class MonitorRuntime : IObservationSink
             _changed |= batch.Count > 0;
             for (_row = 0; _row < batch.Count; _row++)
             {
+                var info = batch.Rows[_row];
+                if (info.EventRow == 0)
+                {
+                    _history.Add(batch.Events[info.Event].Source, info.Offset, info.TimeUnixNano);
+                }
+
+                _history.AddRow();
                 _monitor.Apply(batch, _row, scores, this);
                 Flush();
             }
@@ -145,7 +155,7 @@ internal sealed class MonitorRuntime : IObservationSink
         ArgumentException.ThrowIfNullOrEmpty(subject);
         var row = _rows!.Rows[_row];
         Hash(row, BitConverter.DoubleToUInt64Bits(logEvidence));
-        var logLevel = Math.Log(Math.Max(2, _budget.Period.Ticks * 100.0 / _model.MeanRowNano / (_budget.Alarms * _part)));
+        var logLevel = Math.Log(Math.Max(2, _budget.Period.Ticks * 100.0 / RowNano() / (_budget.Alarms * _part)));
         if (_alarmed.ContainsKey(subject))
         {
             if (logEvidence < logLevel / 2)
@@ -173,8 +183,8 @@ internal sealed class MonitorRuntime : IObservationSink
         finding.LogLevel = logLevel;
         finding.SinceOffset = sinceOffset;
         finding.SinceUnixNano = sinceUnixNano;
-        finding.Events = _model.History.EventsSince(sinceOffset);
-        finding.Coverage = _model.History.CoverageSince(sinceOffset);
+        finding.Events = _history.EventsSince(sinceOffset);
+        finding.Coverage = _history.CoverageSince(sinceOffset);
         finding.Summary = client.Length > 0
             ? $"{_kind.Name} found a pattern in the queries of client {client} to {_model.Name} since {Time(sinceUnixNano)}"
             : $"{_kind.Name} found a pattern in the queries to {_model.Name} since {Time(sinceUnixNano)}";
@@ -215,7 +225,7 @@ internal sealed class MonitorRuntime : IObservationSink
         finding.SinceUnixNano = row.TimeUnixNano;
         finding.Draws = 1;
         finding.Events = 1;
-        finding.Coverage = _model.History.Coverage;
+        finding.Coverage = _history.Coverage;
         finding.Summary = found.Summary;
         finding.SampleEventIds.Add(row.EventId);
         finding.SampleEventIds.AddRange(found.SampleEventIds.Where(id => id != row.EventId).Take(15));
@@ -244,7 +254,7 @@ internal sealed class MonitorRuntime : IObservationSink
             strongest?.LogLevel ?? double.NaN,
             _streams.Length == 0 ? 0 : _streams.Max(s => s.Draws),
             _subjects.Count,
-            _model.History.Coverage,
+            _history.Coverage,
             _model.ProfileSha256,
             _digest.ToString("x16", CultureInfo.InvariantCulture));
     }
@@ -307,6 +317,7 @@ internal sealed class MonitorRuntime : IObservationSink
         _nextOrder = reader.ReadCount();
         ReadTimes(ref reader, _alarmed);
         ReadTimes(ref reader, _reported);
+        _history.Restore(ref reader);
         foreach (var stream in _streams)
         {
             stream.Restore(ref reader);
@@ -357,6 +368,13 @@ internal sealed class MonitorRuntime : IObservationSink
 
     private static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
+    /// <summary>Log time between rows: the smaller of the fitted and the observed mean, so that busier traffic than fitted keeps the budget.</summary>
+    private double RowNano()
+    {
+        var smaller = Math.Min(_model.FittedRowNano, _history.MeanRowNano);
+        return double.IsInfinity(smaller) ? _model.UnitNano : Math.Max(1, smaller);
+    }
+
     private StateKey Key(string part, string key) => new(_model.Name, _model.Version, Watched.Name, part, key);
 
     private double Level(double share) => share > 0 ? _budget.Level(share, TimeSpan.FromTicks(Math.Max(1, _model.UnitNano / 100))) : double.MaxValue;
@@ -392,6 +410,7 @@ internal sealed class MonitorRuntime : IObservationSink
             }
         }
 
+        _history.Save(writer);
         foreach (var stream in _streams)
         {
             stream.Save(writer);
@@ -505,10 +524,10 @@ internal sealed class MonitorRuntime : IObservationSink
         finding.LogEvidence = stream.LogEvidence;
         finding.LogLevel = stream.LogLevel;
         finding.SinceOffset = since;
-        finding.SinceUnixNano = _model.History.TimeOf(since);
+        finding.SinceUnixNano = _history.TimeOf(since);
         finding.Draws = stream.Draws - stream.DrawsAtRestart;
-        finding.Events = _model.History.EventsSince(since);
-        finding.Coverage = _model.History.CoverageSince(since);
+        finding.Events = _history.EventsSince(since);
+        finding.Coverage = _history.CoverageSince(since);
         finding.SampleEventIds.AddRange(stream.SampleEventIds());
         if (EffectOf(stream, index) is { } effect)
         {

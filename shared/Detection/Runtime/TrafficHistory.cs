@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Monitoring.Statistics;
 
@@ -10,7 +9,7 @@ namespace Monitoring.Detection;
 /// </summary>
 internal sealed class TrafficHistory
 {
-    private const int Capacity = 512;
+    private const int Capacity = 128;
     private const int MaxSources = 256;
     private readonly List<Entry> _entries = [];
     private readonly SortedDictionary<(string Instance, long Start), ulong> _sources = [];
@@ -22,8 +21,20 @@ internal sealed class TrafficHistory
 
     public long LastTime { get; private set; }
 
+    /// <summary>Rows of the events.</summary>
+    public long Rows { get; private set; }
+
+    /// <summary>Log time of the first event.</summary>
+    public long FirstTime { get; private set; }
+
+    /// <summary>Mean log time between rows, nanoseconds; infinite before the second moment.</summary>
+    public double MeanRowNano => Rows > 1 && LastTime > FirstTime ? (LastTime - FirstTime) / (double)(Rows - 1) : double.PositiveInfinity;
+
+    public void AddRow() => Rows++;
+
     public void Add(Contracts.Source? source, long offset, long timeUnixNano)
     {
+        FirstTime = Events == 0 ? timeUnixNano : FirstTime;
         Events++;
         LastTime = timeUnixNano;
         if (source is null || source.Sequence == 0)
@@ -82,11 +93,11 @@ internal sealed class TrafficHistory
 
     public double Coverage => Expected <= 0 ? 1 : Math.Min(1, Events / (double)Expected);
 
-    public byte[] Save()
+    public void Save(CanonicalWriter writer)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var writer = new CanonicalWriter(buffer);
         writer.WriteCount(Events);
+        writer.WriteCount(Rows);
+        writer.WriteSigned(FirstTime);
         writer.WriteCount(Expected);
         writer.WriteSigned(LastTime);
         writer.WriteCount(_sources.Count);
@@ -105,14 +116,13 @@ internal sealed class TrafficHistory
             writer.WriteCount(entry.Events);
             writer.WriteCount(entry.Expected);
         }
-
-        return buffer.WrittenSpan.ToArray();
     }
 
-    public void Restore(ReadOnlySpan<byte> bytes)
+    public void Restore(ref CanonicalReader reader)
     {
-        var reader = new CanonicalReader(bytes);
         Events = reader.ReadCount();
+        Rows = reader.ReadCount();
+        FirstTime = reader.ReadSigned();
         Expected = reader.ReadCount();
         LastTime = reader.ReadSigned();
         var sources = reader.ReadCount();
@@ -128,8 +138,6 @@ internal sealed class TrafficHistory
         {
             _entries.Add(new Entry(reader.ReadSigned(), reader.ReadSigned(), reader.ReadCount(), reader.ReadCount()));
         }
-
-        reader.ExpectEnd();
     }
 
     private Entry? Find(long offset)
