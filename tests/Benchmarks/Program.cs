@@ -5,6 +5,9 @@ internal static class Program
 {
     private static readonly SortedDictionary<string, Func<BenchmarkArguments, Task<object>>> s_suites = new(StringComparer.Ordinal)
     {
+        ["evidence"] = Suites.EvidenceSuite.RunAsync,
+        ["explain"] = Suites.ExplainSuite.RunAsync,
+        ["search"] = Suites.SearchSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
     };
 

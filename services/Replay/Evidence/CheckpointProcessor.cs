@@ -9,6 +9,9 @@ namespace Monitoring.Replay.Evidence;
 /// </summary>
 internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, EvidenceOptions options, PartitionAssignment assignment) : IPartitionProcessor
 {
+    /// <summary>Told the number of records after every checkpoint.</summary>
+    public Action<int>? Sealed { get; init; }
+
     private readonly CheckpointChain _chain = new(assignment.Topic, assignment.Partition);
     private readonly byte[] _leaves = new byte[options.SegmentRecords * MerkleTree.HashSize];
     private byte[] _buffer = new byte[8192];
@@ -78,6 +81,7 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
 
         await _chain.SealAsync(log, key, _leaves.AsMemory(0, _count * MerkleTree.HashSize), _from, _next, _firstTime, _lastTime, cancellationToken).ConfigureAwait(false);
         await assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
+        Sealed?.Invoke(_count);
         _from = _next;
         _count = 0;
     }
