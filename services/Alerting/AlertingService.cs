@@ -5,6 +5,7 @@ using Monitoring.Alerting.Delivery;
 using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers;
+using Monitoring.Alerting.Receivers.Alertmanager;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
@@ -60,6 +61,15 @@ internal sealed partial class AlertingService(
             await topics.Ready.WaitAsync(token).ConfigureAwait(false);
             await publisher.RunAsync(token).ConfigureAwait(false);
         }));
+        foreach (var (lane, receiver) in _lanes.Zip(settings.Configuration.Receivers))
+        {
+            if (lane.Receiver is AlertmanagerReceiver alertmanager)
+            {
+                var resend = new AlertmanagerResend(lane.Name, alertmanager, receiver.Alertmanager!.Resend, database, outbox, time);
+                _loops.Add(KeepRunningAsync($"resend to {lane.Name}", resend.RunAsync));
+            }
+        }
+
         _loops.Add(KeepRunningAsync("incident keeper", keeper.RunAsync));
         _loops.Add(KeepRunningAsync(ConsumerLoop, ConsumeAsync));
     }

@@ -24,6 +24,8 @@ internal sealed partial class DeliveryWorker(
     {
         try
         {
+            // Before the claim: a row that waits for its turn is not on its way.
+            await lane.PaceAsync(cancellationToken).ConfigureAwait(false);
             if (await ClaimAsync(lane, id, cancellationToken).ConfigureAwait(false) is { } row)
             {
                 var (result, attempted, unanswered) = await SendAsync(lane, row, cancellationToken).ConfigureAwait(false);

@@ -16,10 +16,14 @@ internal sealed class ReceiverLane : IDisposable
 
     private static readonly TimeSpan s_longestQuickWait = TimeSpan.FromSeconds(2);
     private readonly CircuitBreakerStateProvider _circuit = new();
+    private readonly Lock _pacing = new();
+    private readonly TimeProvider _time;
+    private long _nextFree;
     private volatile bool _gone;
 
     public ReceiverLane(ReceiverConfiguration configuration, IReceiver receiver, TimeProvider time)
     {
+        _time = time;
         Name = configuration.Name;
         Receiver = receiver;
         Timeout = configuration.Timeout;
@@ -75,6 +79,31 @@ internal sealed class ReceiverLane : IDisposable
         CircuitState.HalfOpen => 1,
         _ => 2,
     };
+
+    /// <summary>Waits for the receiver's rate limit: the generic cell rate algorithm, one virtual slot per call.</summary>
+    public async Task PaceAsync(CancellationToken cancellationToken)
+    {
+        var pace = Receiver.Pace;
+        if (pace.Interval == TimeSpan.Zero)
+        {
+            return;
+        }
+
+        TimeSpan wait;
+        lock (_pacing)
+        {
+            var now = _time.GetTimestamp();
+            var interval = (long)(pace.Interval.TotalSeconds * _time.TimestampFrequency);
+            var slot = Math.Max(_nextFree, now);
+            _nextFree = slot + interval;
+            wait = TimeSpan.FromSeconds((double)(slot - now - (interval * (pace.Burst - 1))) / _time.TimestampFrequency);
+        }
+
+        if (wait > TimeSpan.Zero)
+        {
+            await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     public void MarkGone() => _gone = true;
 

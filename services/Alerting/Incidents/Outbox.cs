@@ -78,7 +78,8 @@ internal sealed class Outbox(MonitoringConfiguration configuration)
         && (route.Families.Count == 0 || route.Families.Contains(Vocabulary.Of(incident.Family), StringComparer.OrdinalIgnoreCase))
         && (route.Owners.Count == 0 || (_owners.GetValueOrDefault(incident.Model) is { } owner && route.Owners.Contains(owner, StringComparer.Ordinal)));
 
-    private IncidentMessage Message(Incident incident, TransitionFacts facts) => new()
+    /// <summary>What is to be said about an incident as it is now.</summary>
+    public IncidentMessage Message(Incident incident, TransitionFacts facts) => new()
     {
         Incident = incident.Id,
         Sequence = incident.TransitionCount,

@@ -11,6 +11,9 @@ internal interface IReceiver : IDisposable
     /// </summary>
     bool HonoursIds { get; }
 
+    /// <summary>The provider's rate limit.</summary>
+    Pace Pace { get; }
+
     /// <summary>One call. Throws <see cref="HttpRequestException"/> or <see cref="OperationCanceledException"/> when there was no answer.</summary>
     Task<DeliveryResult> SendAsync(OutgoingMessage delivery, CancellationToken cancellationToken);
 }

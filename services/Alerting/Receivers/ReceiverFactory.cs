@@ -1,3 +1,7 @@
+using Monitoring.Alerting.Receivers.Alertmanager;
+using Monitoring.Alerting.Receivers.PagerDuty;
+using Monitoring.Alerting.Receivers.Slack;
+using Monitoring.Alerting.Receivers.Teams;
 using Monitoring.Alerting.Receivers.Webhook;
 using Monitoring.Hosting.Configuration;
 
@@ -14,6 +18,10 @@ internal static class ReceiverFactory
             return configuration switch
             {
                 { Webhook: not null } => new WebhookReceiver(configuration, time),
+                { Slack: not null } => new SlackReceiver(configuration, time),
+                { PagerDuty: not null } => new PagerDutyReceiver(configuration, time),
+                { Teams: not null } => new TeamsReceiver(configuration, time),
+                { Alertmanager: not null } => new AlertmanagerReceiver(configuration, time),
                 _ => throw new InvalidOperationException("it has no destination"),
             };
         }

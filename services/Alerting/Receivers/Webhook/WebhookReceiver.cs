@@ -31,6 +31,8 @@ internal sealed class WebhookReceiver : IReceiver
 
     public bool HonoursIds => true;
 
+    public Pace Pace => Pace.None;
+
     public async Task<DeliveryResult> SendAsync(OutgoingMessage delivery, CancellationToken cancellationToken)
     {
         var body = Body(delivery.Message);
