@@ -12,6 +12,7 @@ internal sealed class AlertingMetrics
     private readonly Counter<long> _failed;
     private readonly Counter<long> _uncertain;
     private readonly Counter<long> _attempts;
+    private readonly Counter<long> _pinned;
     private readonly Histogram<double> _delivery;
     private readonly Histogram<double> _findingToDelivered;
 
@@ -25,6 +26,7 @@ internal sealed class AlertingMetrics
         _failed = Meter.CreateCounter<long>("monitoring_alerting_notifications_failed", "{notification}", "Messages given up, by reason: rejected, gone, exhausted");
         _uncertain = Meter.CreateCounter<long>("monitoring_alerting_notifications_uncertain", "{notification}", "Sends whose outcome is unknown, by reason: crash, no_answer; sent again under the same id");
         _attempts = Meter.CreateCounter<long>("monitoring_alerting_delivery_attempts", "{attempt}", "Calls to receivers, by outcome");
+        _pinned = Meter.CreateCounter<long>("monitoring_alerting_evidence_events", "{event}", "Sample events of findings, by outcome: pinned, missing");
         _delivery = Meter.CreateHistogram<double>("monitoring_alerting_delivery_seconds", "s", "One call to a receiver");
         _findingToDelivered = Meter.CreateHistogram<double>("monitoring_alerting_finding_to_delivered_seconds", "s", "From the finding's append to the log to a receiver's acceptance");
     }
@@ -65,6 +67,12 @@ internal sealed class AlertingMetrics
     public void Failed(string receiver, string reason) => _failed.Add(1, Receiver(receiver), new("reason", reason));
 
     public void Uncertain(string receiver, string reason, long count = 1) => _uncertain.Add(count, Receiver(receiver), new("reason", reason));
+
+    public void Pinned(int pinned, int missing)
+    {
+        _pinned.Add(pinned, new KeyValuePair<string, object?>("outcome", "pinned"));
+        _pinned.Add(missing, new KeyValuePair<string, object?>("outcome", "missing"));
+    }
 
     public void Attempt(string receiver, string outcome, double seconds)
     {

@@ -1,7 +1,11 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Monitoring.Alerting.Api;
+using Monitoring.Alerting.Delivery;
+using Monitoring.Alerting.Evidence;
 using Monitoring.Alerting.Incidents;
+using Monitoring.Alerting.Pipeline;
 using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
@@ -25,14 +29,37 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<AlertingMetrics>();
         services.AddSingleton<OutboxSignal>();
         services.AddSingleton<IncidentKeeper>();
+        services.AddSingleton<IncidentActions>();
+        services.AddSingleton<IncidentQueries>();
+        services.AddSingleton<DailyDigest>();
+        services.AddSingleton<EvidencePinner>();
+        services.AddSingleton<TrafficWatch>();
+        services.AddSingleton<ReceiverTest>();
+        services.AddSingleton(provider => new FindingInjector(
+            provider.GetRequiredService<MonitoringDatabase>(),
+            Stages(provider.GetRequiredService<AlertingSettings>(), provider.GetRequiredService<Outbox>()),
+            provider.GetRequiredService<AlertingSettings>(),
+            provider.GetRequiredService<AlertingMetrics>(),
+            provider.GetRequiredService<OutboxSignal>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AlertingService>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, AlertingReadiness>());
         services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints)
-    {
-    }
+    public void MapEndpoints(IEndpointRouteBuilder endpoints) => endpoints.MapIncidents();
+
+    /// <summary>The order of the stages is the design: each sees what the ones before decided.</summary>
+    private static IReadOnlyList<IAlertStage> Stages(AlertingSettings settings, Outbox outbox) =>
+    [
+        new CorrelateStage(),
+        new InhibitStage(),
+        new MuteStage(settings.Configuration),
+        new DeduplicateStage(),
+        new GroupStage(settings.Configuration.Alerting),
+        new NotifyStage(outbox),
+        new RecordStage(),
+    ];
 
     private static MonitoringDatabase OpenDatabase(IServiceProvider provider)
     {

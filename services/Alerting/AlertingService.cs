@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Monitoring.Alerting.Delivery;
+using Monitoring.Alerting.Evidence;
 using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers;
@@ -22,6 +23,10 @@ internal sealed partial class AlertingService(
     AlertingSettings settings,
     Outbox outbox,
     IncidentKeeper keeper,
+    DailyDigest digest,
+    FindingInjector injector,
+    TrafficWatch traffic,
+    EvidencePinner pinner,
     AlertingMetrics metrics,
     OutboxSignal signal,
     TimeProvider time,
@@ -71,6 +76,17 @@ internal sealed partial class AlertingService(
         }
 
         _loops.Add(KeepRunningAsync("incident keeper", keeper.RunAsync));
+        _loops.Add(KeepRunningAsync("daily digest", digest.RunAsync));
+        _loops.Add(KeepRunningAsync("evidence pinner", async token =>
+        {
+            await topics.Ready.WaitAsync(token).ConfigureAwait(false);
+            await pinner.RunAsync(token).ConfigureAwait(false);
+        }));
+        if (settings.Configuration.Alerting.NoDataAfter is not null)
+        {
+            _loops.Add(KeepRunningAsync("traffic watch", WatchTrafficAsync));
+        }
+
         _loops.Add(KeepRunningAsync(ConsumerLoop, ConsumeAsync));
     }
 
@@ -100,28 +116,29 @@ internal sealed partial class AlertingService(
 
     private async Task ConsumeAsync(CancellationToken cancellationToken)
     {
-        IAlertStage[] stages =
-        [
-            new CorrelateStage(),
-            new InhibitStage(),
-            new MuteStage(settings.Configuration),
-            new DeduplicateStage(),
-            new GroupStage(settings.Configuration.Alerting),
-            new NotifyStage(outbox),
-            new RecordStage(),
-        ];
         await topics.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         await log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(Topics.Findings, FindingProcessor.Consumer), 1), cancellationToken).ConfigureAwait(false);
         var subscription = await log.SubscribeAsync(
             new GroupSubscription(
                 FindingProcessor.Consumer,
                 Topics.Findings,
-                assignment => new FindingProcessor(assignment, log, database, stages, settings, metrics, signal, time)),
+                assignment => new FindingProcessor(assignment, log, database, injector, settings, metrics, signal, time)),
             cancellationToken).ConfigureAwait(false);
         await using (subscription.ConfigureAwait(false))
         {
             NotReady = null;
             await subscription.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task WatchTrafficAsync(CancellationToken cancellationToken)
+    {
+        await topics.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
+        var subscription = await log.SubscribeAsync(new GroupSubscription("alerting-traffic", Topics.InferenceEvents, traffic.CreateProcessor), cancellationToken).ConfigureAwait(false);
+        await using (subscription.ConfigureAwait(false))
+        {
+            var first = await Task.WhenAny(subscription.Completion, traffic.RunAsync(cancellationToken)).ConfigureAwait(false);
+            await first.ConfigureAwait(false);
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed class FindingProcessor(
     PartitionAssignment assignment,
     IEventLog log,
     MonitoringDatabase database,
-    IReadOnlyList<IAlertStage> stages,
+    FindingInjector injector,
     AlertingSettings settings,
     AlertingMetrics metrics,
     OutboxSignal signal,
@@ -114,7 +114,7 @@ internal sealed class FindingProcessor(
         foreach (var (entry, finding) in fresh)
         {
             var alert = new AlertContext(finding, entry.TimeUnixNano, incidents);
-            foreach (var stage in stages)
+            foreach (var stage in injector.Stages)
             {
                 await stage.ApplyAsync(alert, cancellationToken).ConfigureAwait(false);
             }
@@ -183,21 +183,14 @@ internal sealed class FindingProcessor(
             Events = start - expected,
             Summary = string.Create(CultureInfo.InvariantCulture, $"{start - expected} findings of partition {assignment.Partition} were removed by retention before they were read"),
         };
-        await database.WriteAsync(
+        await injector.InjectAsync(
+            finding,
             async (context, token) =>
             {
-                var incidents = await IncidentBatch.LoadAsync(context, [finding], settings.Configuration.Alerting.StormWindow, now, token).ConfigureAwait(false);
-                var alert = new AlertContext(finding, now, incidents);
-                foreach (var stage in stages)
-                {
-                    await stage.ApplyAsync(alert, token).ConfigureAwait(false);
-                }
-
                 var mark = await context.HighWaterMarks.FirstAsync(m => m.Consumer == Consumer && m.Topic == assignment.Topic && m.Partition == assignment.Partition && m.SourceGroup == "" && m.SourceTopic == "", token).ConfigureAwait(false);
                 mark.Offset = start;
             },
             cancellationToken).ConfigureAwait(false);
-        signal.Set();
     }
 
     private static (Finding? Finding, string Reason) Decode(LogEntry entry)

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -7,7 +8,12 @@ namespace Monitoring.Alerting.Receivers;
 /// <summary>Posts JSON and reads the answer, for the providers that take a plain POST.</summary>
 internal static class JsonPost
 {
-    private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.General) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.General) 
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        // The body is JSON and never HTML; escaping every non-ASCII letter sixfold would eat the providers' limits.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public static byte[] Serialize(object value) => JsonSerializer.SerializeToUtf8Bytes(value, s_options);
 

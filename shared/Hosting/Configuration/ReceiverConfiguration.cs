@@ -132,6 +132,9 @@ public sealed record AlertingConfiguration
     [Description("The storm window.")]
     public TimeSpan StormWindow { get; init; } = TimeSpan.FromMinutes(1);
 
+    [Description("A model whose events stop for this long opens an incident. Off when absent: quiet nights are no harm.")]
+    public TimeSpan? NoDataAfter { get; init; }
+
     [Description("Carries row ids between the database and the senders: in this process, or by RabbitMQ.")]
     public SecretReference? RabbitMq { get; init; }
 }
