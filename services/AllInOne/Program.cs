@@ -35,5 +35,7 @@ internal static class Program
     private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(
         args,
         s_modules,
+        new FitVerb(s_modules),
+        new ProfileVerb(s_modules),
         new DocsVerb(s_modules));
 }
