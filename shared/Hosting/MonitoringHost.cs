@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
@@ -50,10 +49,8 @@ public static class MonitoringHost
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();
         services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
-        services.AddSingleton(provider => new ScoringRuntime(
-            new ScoringOptions { Device = value.Scoring.Device, Threads = value.Scoring.Threads },
-            provider.GetRequiredService<ILogger<ScoringRuntime>>(),
-            provider.GetRequiredService<IMeterFactory>()));
+        services.AddMonitoringScoring(new ScoringOptions { Device = value.Scoring.Device, Threads = value.Scoring.Threads });
+        services.AddSingleton<DetectionMetrics>();
         services.AddSingleton<MonitorKinds>();
         services.AddSingleton<ModelCatalog>();
         services.AddSingleton<MonitorPlanner>();

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Hosting.Configuration;
+using Monitoring.Scoring;
 
 namespace Monitoring.Hosting;
 
@@ -38,21 +39,18 @@ internal sealed class CheckVerb(IReadOnlyList<IServiceModule> modules) : IVerb
     /// <summary>Reads a file and checks it with all that these modules know.</summary>
     public static LoadedConfiguration Load(string file, IReadOnlyList<IServiceModule> modules)
     {
+        // Only kinds are made for a check, and what they ask for; nothing is started.
         var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddMetrics();
+        services.AddSingleton(TimeProvider.System);
+        services.AddMonitoringScoring(new ScoringOptions { Device = "cpu" });
         foreach (var module in modules)
         {
             module.ConfigureServices(services);
         }
 
-        // Kinds only: nothing else of the modules is made for a check.
-        var kinds = services.Where(s => s.ServiceType == typeof(IMonitorKind)).ToList();
-        var kindServices = new ServiceCollection();
-        foreach (var descriptor in kinds)
-        {
-            ((ICollection<ServiceDescriptor>)kindServices).Add(descriptor);
-        }
-
-        using var provider = kindServices.BuildServiceProvider();
+        using var provider = services.BuildServiceProvider();
         return LoadedConfiguration.Load(file, [.. ConfigurationValidators.BuiltIn, new MonitorKindValidator(new MonitorKinds(provider.GetServices<IMonitorKind>()))]);
     }
 }

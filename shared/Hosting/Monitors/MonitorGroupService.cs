@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Monitoring.Detection;
+using Monitoring.EventLog;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Scoring;
+
+namespace Monitoring.Hosting;
+
+/// <summary>
+/// Runs one family of monitors as one consumer group: fits the profiles that the configuration names reference data for, joins the log, and
+/// joins again after an error that may pass. An error that stays (another partition count, a broken reference file) ends the process.
+/// </summary>
+public sealed partial class MonitorGroupService(
+    string group,
+    LoadedConfiguration configuration,
+    LogTopics topics,
+    IEventLog log,
+    MonitorKinds kinds,
+    ModelCatalog catalog,
+    MonitorPlanner planner,
+    ProfileStores stores,
+    ReferenceFitter fitter,
+    ScoringRuntime scoring,
+    DetectionMetrics metrics,
+    TimeProvider time,
+    ILoggerFactory loggers) : BackgroundService, IReadinessCheck
+{
+    private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_lagLimit = TimeSpan.FromMinutes(1);
+    private readonly ILogger _logger = loggers.CreateLogger<MonitorGroupService>();
+    private volatile MonitorGroup? _running;
+    private volatile string _waitingFor = "topics are being created";
+
+    public string Group => group;
+
+    string IReadinessCheck.Name => $"monitors-{group}";
+
+    /// <summary>All monitors of this process's partitions; empty until the group runs.</summary>
+    public IReadOnlyList<MonitorStatus> Status() => _running?.Status() ?? [];
+
+    /// <summary>Events that this process's partitions have processed since the start of the log.</summary>
+    public long EventsConsumed => _running?.NextOffsets().Sum(o => o.Value) ?? 0;
+
+    ValueTask<string?> IReadinessCheck.CheckAsync(CancellationToken cancellationToken)
+    {
+        if (_running is not { } running)
+        {
+            return ValueTask.FromResult<string?>(_waitingFor);
+        }
+
+        return ValueTask.FromResult(running.Lag() is { } lag && lag > s_lagLimit ? $"is {lag.TotalSeconds:F0} s behind" : null);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        await topics.Ready.WaitAsync(stoppingToken).ConfigureAwait(false);
+        _waitingFor = "profiles are being fitted";
+        var plan = await PlanAsync(stoppingToken).ConfigureAwait(false);
+        if (plan.Models.Count == 0)
+        {
+            _waitingFor = null!;
+            LogNothing(_logger, group);
+        }
+
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var running = new MonitorGroup(
+                log, kinds, stores[group], plan, new MonitorGroupOptions(), BuildIdentity.Current(scoring.Device.ToString()), metrics, time, loggers.CreateLogger<MonitorGroup>());
+            await using (running.ConfigureAwait(false))
+            {
+                try
+                {
+                    _waitingFor = "state is being restored";
+                    await running.StartAsync(stoppingToken).ConfigureAwait(false);
+                    _running = running;
+                    await running.Completion.WaitAsync(stoppingToken).ConfigureAwait(false);
+                    return;
+                }
+                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+                catch (EventLogException e) when (e.IsTransient)
+                {
+                    _running = null;
+                    LogAgain(_logger, group, e.Message);
+                }
+            }
+
+            await Task.Delay(s_retry, time, stoppingToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<MonitorGroupConfiguration> PlanAsync(CancellationToken cancellationToken)
+    {
+        var described = new Dictionary<string, ModelDescription?>(StringComparer.Ordinal);
+        var approved = new Dictionary<string, string?>(StringComparer.Ordinal);
+        foreach (var model in configuration.Value.Models.Where(m => planner.MonitorsOf(m).Any(x => MonitorPlanner.GroupOf(x.Kind.Family) == group)))
+        {
+            described[model.Name] = catalog.Describe(model);
+            approved[model.Name] = await fitter.EnsureAsync(group, model, described[model.Name], cancellationToken).ConfigureAwait(false);
+        }
+
+        return planner.Configure(group, m => described[m.Name], m => approved[m.Name]);
+    }
+
+    [LoggerMessage(EventId = 1201, Level = LogLevel.Warning, Message = "Group {Group} stopped ({Reason}) and joins again")]
+    private static partial void LogAgain(ILogger logger, string group, string reason);
+
+    [LoggerMessage(EventId = 1202, Level = LogLevel.Information, Message = "Group {Group} watches no configured model")]
+    private static partial void LogNothing(ILogger logger, string group);
+}
