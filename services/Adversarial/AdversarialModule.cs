@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting;
 
@@ -11,6 +12,7 @@ public sealed class AdversarialModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorService(Family.Adversarial);
         services.AddMonitorKind<QuerySimilarityKind>();
     }
 

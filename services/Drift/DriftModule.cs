@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Contracts;
 using Monitoring.Hosting;
 
 namespace Monitoring.Drift;
@@ -10,6 +11,7 @@ public sealed class DriftModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorService(Family.Drift);
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

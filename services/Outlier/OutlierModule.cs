@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting;
 
@@ -20,6 +21,7 @@ public sealed class OutlierModule : IServiceModule
         services.AddMonitorKind<HbosKind>();
         services.AddMonitorKind<LofKind>();
         services.AddMonitorKind<PcaKind>();
+        services.AddMonitorService(Family.Outlier);
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

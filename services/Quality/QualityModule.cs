@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Contracts;
 using Monitoring.Hosting;
 
 namespace Monitoring.Quality;
@@ -10,6 +11,7 @@ public sealed class QualityModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorService(Family.Quality);
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)
