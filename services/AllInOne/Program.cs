@@ -1,5 +1,6 @@
 using Monitoring.Adversarial;
 using Monitoring.Alerting;
+using Monitoring.AllInOne.Demo;
 using Monitoring.AllInOne.Docs;
 using Monitoring.WebConsole;
 using Monitoring.Drift;
@@ -35,6 +36,7 @@ internal static class Program
     private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(
         args,
         s_modules,
+        new DemoVerb(s_modules),
         new FitVerb(s_modules),
         new ProfileVerb(s_modules),
         new DocsVerb(s_modules));

@@ -18,7 +18,7 @@ public sealed class DetectionMetrics : IDisposable
     private readonly Histogram<double> _checkpoint;
     private readonly Histogram<double> _restore;
     private readonly Histogram<double> _batch;
-    private readonly ConcurrentDictionary<(string Group, int Partition), (IReadOnlyList<MonitorStatus> Monitors, long Lag)> _status = new();
+    private readonly ConcurrentDictionary<(string Group, int Partition), PartitionProgress> _status = new();
 
     public DetectionMetrics(IMeterFactory meters)
     {
@@ -38,7 +38,7 @@ public sealed class DetectionMetrics : IDisposable
         _meter.CreateObservableGauge("monitoring_detection_state_code", () => Each(m => (double)m.State), description: "0 blind, 1 learning, 2 armed, 3 alarmed, 4 uncalibrated, 5 muted.");
         _meter.CreateObservableGauge("monitoring_detection_coverage_ratio", () => Each(m => m.Coverage), description: "Events seen by events that the sources say they sent.");
         _meter.CreateObservableGauge("monitoring_detection_learning_ratio", () => Each(m => m.LearnedDraws / (double)m.LearningDraws, m => m.LearningDraws > 0), description: "Progress of learning a profile.");
-        _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.Lag, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
+        _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.LagEvents, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
     }
 
     public void Dispose() => _meter.Dispose();
@@ -63,12 +63,13 @@ public sealed class DetectionMetrics : IDisposable
 
     internal void Batch(string group, TimeSpan time) => _batch.Record(time.TotalSeconds, new KeyValuePair<string, object?>("group", group));
 
-    internal void Publish(string group, int partition, IReadOnlyList<MonitorStatus> monitors, long lag) => _status[(group, partition)] = (monitors, lag);
+    internal void Publish(string group, int partition, PartitionProgress progress) => _status[(group, partition)] = progress;
 
     internal void Withdraw(string group, int partition) => _status.TryRemove((group, partition), out _);
 
-    /// <summary>Statuses last published, of all groups and partitions of this process.</summary>
-    internal IEnumerable<MonitorStatus> Statuses(string group) => _status.Where(s => string.Equals(s.Key.Group, group, StringComparison.Ordinal)).SelectMany(s => s.Value.Monitors);
+    /// <summary>Progress last published by the partitions of a group in this process, by partition.</summary>
+    internal IReadOnlyDictionary<int, PartitionProgress> Progress(string group) =>
+        _status.Where(s => string.Equals(s.Key.Group, group, StringComparison.Ordinal)).ToDictionary(s => s.Key.Partition, s => s.Value);
 
     private IEnumerable<Measurement<double>> Each(Func<MonitorStatus, double> value, Func<MonitorStatus, bool>? where = null) =>
         _status.Values.SelectMany(s => s.Monitors).Where(m => where?.Invoke(m) ?? true)

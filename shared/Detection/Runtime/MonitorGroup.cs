@@ -59,7 +59,10 @@ public sealed class MonitorGroup : IAsyncDisposable
     }
 
     /// <summary>All monitors of this member's partitions, as of their last batch.</summary>
-    public IReadOnlyList<MonitorStatus> Status() => [.. _metrics.Statuses(Group)];
+    public IReadOnlyList<MonitorStatus> Status() => [.. Progress().OrderBy(p => p.Key).SelectMany(p => p.Value.Monitors)];
+
+    /// <summary>How far each of this member's partitions is.</summary>
+    public IReadOnlyDictionary<int, PartitionProgress> Progress() => _metrics.Progress(Group);
 
     public async ValueTask DisposeAsync()
     {

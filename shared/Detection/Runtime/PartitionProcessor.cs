@@ -95,6 +95,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         {
             _next = range.Start;
             _checkpointTime = _time.GetTimestamp();
+            _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(Status(), _next, range.End - _next, TimeSpan.Zero));
             return range.Start;
         }
 
@@ -134,6 +135,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         _atCheckpoint = manifest.ResumeOffset;
         _checkpointTime = _time.GetTimestamp();
         _metrics.Restore(_assignment.Group, _time.GetElapsedTime(began));
+        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(Status(), _next, range.End - _next, TimeSpan.Zero));
         return _next;
     }
 
@@ -170,7 +172,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         }
 
         var end = (await _log.GetOffsetsAsync(_assignment.Topic, _assignment.Partition, cancellationToken).ConfigureAwait(false)).End;
-        _metrics.Publish(_assignment.Group, _assignment.Partition, Status(), end - _next);
+        var behind = end > _next ? _time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(batch[^1].TimeUnixNano / 1_000_000) : TimeSpan.Zero;
+        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(Status(), _next, end - _next, behind));
     }
 
     public async ValueTask StopAsync(bool lost, CancellationToken cancellationToken)

@@ -39,8 +39,8 @@ public sealed partial class MonitorGroupService(
     /// <summary>All monitors of this process's partitions; empty until the group runs.</summary>
     public IReadOnlyList<MonitorStatus> Status() => _running?.Status() ?? [];
 
-    /// <summary>Events that this process's partitions have processed since the start of the log.</summary>
-    public long EventsConsumed => _running?.NextOffsets().Sum(o => o.Value) ?? 0;
+    /// <summary>Sum of the next offsets of this process's partitions: the events processed, where nothing was retired or compacted.</summary>
+    public long EventsConsumed => _running?.Progress().Values.Sum(p => p.NextOffset) ?? 0;
 
     ValueTask<string?> IReadinessCheck.CheckAsync(CancellationToken cancellationToken)
     {
@@ -49,7 +49,8 @@ public sealed partial class MonitorGroupService(
             return ValueTask.FromResult<string?>(_waitingFor);
         }
 
-        return ValueTask.FromResult(running.Lag() is { } lag && lag > s_lagLimit ? $"is {lag.TotalSeconds:F0} s behind" : null);
+        var behind = running.Progress().Values.Select(p => p.Behind).DefaultIfEmpty().Max();
+        return ValueTask.FromResult(behind > s_lagLimit ? $"is {behind.TotalSeconds:F0} s behind" : null);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

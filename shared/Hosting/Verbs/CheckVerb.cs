@@ -7,7 +7,7 @@ using Monitoring.Scoring;
 namespace Monitoring.Hosting;
 
 /// <summary><c>check</c>: reads a configuration, says everything that is wrong or doubtful, and starts nothing.</summary>
-internal sealed class CheckVerb(IReadOnlyList<IServiceModule> modules) : IVerb
+public sealed class CheckVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 {
     public Command CreateCommand()
     {
