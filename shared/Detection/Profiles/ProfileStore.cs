@@ -35,6 +35,9 @@ public sealed class ProfileStore(string folder, TimeProvider time)
                 .OrderBy(s => s.FromUnixNano).ThenBy(s => s.Sha256, StringComparer.Ordinal)];
     }
 
+    /// <summary>Whether the profile is kept for this version of the model.</summary>
+    public bool Contains(string model, string version, string sha256) => File.Exists(Path.Combine(DirectoryOf(model, version), Path.GetFileName(sha256) + ".profile"));
+
     /// <summary>Loads a profile and checks its hash.</summary>
     /// <exception cref="FileNotFoundException">No such profile.</exception>
     /// <exception cref="InvalidDataException">The file's content is not what its name says.</exception>

@@ -22,6 +22,7 @@ internal sealed class ModelRuntime
     private readonly string _configurationSha256;
     private readonly HashSet<string> _expected;
     private readonly double _appearance;
+    private readonly bool _isConfigured;
     private readonly List<StateKey> _removed = [];
     private DrawAdmission _admission;
     private RowBatchBuilder? _builder;
@@ -49,8 +50,11 @@ internal sealed class ModelRuntime
         _appearance = appearance;
         _expected = new HashSet<string>(watched.Expected, StringComparer.Ordinal);
         _admission = new DrawAdmission(watched.SessionGap ?? TimeSpan.Zero);
-        if (watched.ProfileSha256 is { } sha256)
+
+        // An entry without a version names the profile of one of them; the others learn their own.
+        if (watched.ProfileSha256 is { } sha256 && services.Profiles.Contains(name, version, sha256))
         {
+            _isConfigured = true;
             Use(services.Profiles.Load(name, version, sha256));
         }
     }
@@ -165,7 +169,7 @@ internal sealed class ModelRuntime
             }
 
             // A configured profile is in the store under its hash; a learned one is state.
-            if (_profile is not null && Watched.ProfileSha256 is null)
+            if (_profile is not null && !_isConfigured)
             {
                 changes.Add((Key("profile"), _profile.ToBytes()));
             }
