@@ -104,7 +104,8 @@ internal sealed class RecordCodec
             at += length;
         }
 
-        ReadOnlyMemory<byte>? value = span[at] == 0 ? null : body[(at + 1)..];
+        // A plain null would become an empty memory: byte[] converts to it.
+        ReadOnlyMemory<byte>? value = span[at] == 0 ? (ReadOnlyMemory<byte>?)null : body[(at + 1)..];
         return new LogEntry(topic, partition, offset, time, key, value, headers);
     }
 
