@@ -101,6 +101,9 @@ public sealed record UpstreamConfiguration
     [Description("Name of the model there; the same when absent.")]
     public string? Model { get; init; }
 
+    [Description("Send and ask for tensors by the binary extension; false for servers without it.")]
+    public bool Binary { get; init; } = true;
+
     [Description("Longest wait for an answer.")]
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -1,0 +1,221 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging;
+using Monitoring.Contracts;
+using Monitoring.Detection;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Scoring;
+
+namespace Monitoring.Inference;
+
+/// <summary>Makes an event of a call and appends it to the spool, before the caller is answered. Never makes a caller wait or fail.</summary>
+internal sealed partial class EventCapture(LoadedConfiguration configuration, Spool spool, ArtifactStore artifacts, TimeProvider time, ILogger<EventCapture> logger)
+{
+    private readonly EventSplitter _splitter = new(artifacts);
+    private readonly CaptureMode _mode = configuration.Value.Capture.Mode;
+
+    /// <summary>This process, as events name it.</summary>
+    private readonly string _instance = Environment.MachineName;
+
+    private readonly long _start = UnixNano(time.GetUtcNow());
+
+    public static long UnixNano(DateTimeOffset time) => (time - DateTimeOffset.UnixEpoch).Ticks * 100;
+
+    /// <summary>Captures the call; returns false where it had to be dropped, which is counted.</summary>
+    public async ValueTask<bool> CaptureAsync(ServedModel model, CapturedCall call, CancellationToken cancellationToken)
+    {
+        if (_mode == CaptureMode.Off)
+        {
+            return true;
+        }
+
+        var captured = Append(model, call);
+        if (captured && _mode == CaptureMode.Fsync)
+        {
+            try
+            {
+                await spool.FlushAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (IOException e)
+            {
+                LogFlushFailed(e);
+            }
+        }
+
+        return captured;
+    }
+
+    private bool Append(ServedModel model, CapturedCall call)
+    {
+        IReadOnlyList<InferenceEvent> parts;
+        try
+        {
+            parts = _splitter.Split(Build(model, call));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogArtifactFailed(e);
+            model.NextSequence();
+            model.Statistics.AddDropped();
+            return false;
+        }
+
+        var all = true;
+        foreach (var part in parts)
+        {
+            // The number is taken whether or not there is room: a dropped event is a gap that consumers see.
+            part.Source.Sequence = model.NextSequence();
+            var key = KeyOf(model, call);
+            var size = SpooledEvent.SizeOf(key, part, call.TraceParent);
+            var frame = ArrayPool<byte>.Shared.Rent(size);
+            try
+            {
+                SpooledEvent.Write(frame.AsSpan(0, size), key, part, call.TraceParent);
+                if (spool.TryAppend(frame.AsSpan(0, size)) == SpoolResult.Written)
+                {
+                    model.Statistics.AddCaptured();
+                }
+                else
+                {
+                    model.Statistics.AddDropped();
+                    all = false;
+                }
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(frame);
+            }
+        }
+
+        return all;
+    }
+
+    private InferenceEvent Build(ServedModel model, CapturedCall call)
+    {
+        var value = new InferenceEvent
+        {
+            Id = call.Id,
+            TimeUnixNano = call.TimeUnixNano,
+            Model = model.Name,
+            ModelVersion = call.ModelVersion,
+            Client = call.Client,
+            RequestId = Truncate(call.RequestId, 256),
+            Status = call.Status,
+            Error = Truncate(call.Error, 2048),
+            LatencyNano = call.LatencyNano,
+            Source = new Source { Instance = _instance, StartUnixNano = _start },
+        };
+        if (call.Refusal is not null)
+        {
+            value.Violations.Add(call.Refusal);
+        }
+        else
+        {
+            SchemaCheck.Check(model.Schema, call.Inputs, value.Violations);
+        }
+
+        model.Statistics.AddViolations(value.Violations.Count);
+        var redact = model.Configuration.Redact;
+        foreach (var input in call.Inputs)
+        {
+            if (redact.Count == 0 || !redact.Contains(input.Name))
+            {
+                value.Inputs.Add(ToTensor(redact.Count == 0 ? input : Redact(input, model.Schema, redact)));
+            }
+        }
+
+        foreach (var output in call.Outputs)
+        {
+            value.Outputs.Add(ToTensor(output));
+        }
+
+        if (call.Attributes.Count > 0)
+        {
+            value.Attributes.Add(call.Attributes.Where(a => !redact.Contains(a.Key)).OrderBy(a => a.Key, StringComparer.Ordinal));
+        }
+
+        return value;
+    }
+
+    private static Tensor ToTensor(ScoringTensor tensor)
+    {
+        var result = new Tensor
+        {
+            Name = tensor.Name,
+            Datatype = tensor.Type.ProtocolName(),
+            // Serialised before the call ends, so the memory need not be copied.
+            Data = UnsafeByteOperations.UnsafeWrap(tensor.Data),
+        };
+        result.Shape.Add(tensor.Shape);
+        return result;
+    }
+
+    /// <summary>Columns that may not be kept hold NaN (0 in whole-number tensors).</summary>
+    private static ScoringTensor Redact(ScoringTensor tensor, ModelSchema? schema, IReadOnlyList<string> redact)
+    {
+        if (schema is null || tensor.Type == TensorType.Bytes || tensor.Rows == 0 || tensor.ElementCount / tensor.Rows != schema.Width)
+        {
+            return tensor;
+        }
+
+        var size = tensor.Type.Size();
+        var data = tensor.Data.ToArray();
+        Span<byte> nothing = stackalloc byte[8];
+        nothing = nothing[..size];
+        switch (tensor.Type)
+        {
+            case TensorType.Float32:
+                BitConverter.TryWriteBytes(nothing, float.NaN);
+                break;
+            case TensorType.Float64:
+                BitConverter.TryWriteBytes(nothing, double.NaN);
+                break;
+            case TensorType.Float16:
+                BitConverter.TryWriteBytes(nothing, Half.NaN);
+                break;
+            default:
+                nothing.Clear();
+                break;
+        }
+
+        var column = 0;
+        foreach (var feature in schema.Features)
+        {
+            for (var offset = 0; redact.Contains(feature.Name) && offset < feature.Width; offset++)
+            {
+                for (var at = (column + offset) * size; at < data.Length; at += schema.Width * size)
+                {
+                    nothing.CopyTo(data.AsSpan(at));
+                }
+            }
+
+            column += feature.Width;
+        }
+
+        return new ScoringTensor(tensor.Name, tensor.Type, tensor.Shape, data);
+    }
+
+    private static string KeyOf(ServedModel model, CapturedCall call)
+    {
+        var shards = model.Configuration.Shards;
+        if (shards <= 1)
+        {
+            return model.Name;
+        }
+
+        // All calls of a client in one shard; those of nobody spread by their id.
+        var hash = Crc32C.Compute(Encoding.UTF8.GetBytes(call.Client.Id.Length > 0 ? call.Client.Id : call.Id));
+        return string.Create(CultureInfo.InvariantCulture, $"{model.Name}#{hash % (uint)shards}");
+    }
+
+    private static string Truncate(string text, int length) => text.Length <= length ? text : text[..length];
+
+    [LoggerMessage(EventId = 2110, Level = LogLevel.Error, Message = "a part of an event is too large for the log and the artifact store cannot keep it: the event is dropped")]
+    private partial void LogArtifactFailed(Exception exception);
+
+    [LoggerMessage(EventId = 2111, Level = LogLevel.Error, Message = "the spool cannot be flushed to the disk")]
+    private partial void LogFlushFailed(Exception exception);
+}
