@@ -49,8 +49,15 @@ public static class MonitoringHost
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();
         services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
-        services.AddMonitoringScoring(new ScoringOptions { Device = value.Scoring.Device, Threads = value.Scoring.Threads });
+        services.AddMonitoringScoring(new ScoringOptions
+        {
+            Device = value.Scoring.Device,
+            Threads = value.Scoring.Threads,
+            CudaProviderFolder = value.Scoring.CudaProvider is { } folder ? configuration.Resolve(folder) : null,
+        });
         services.AddSingleton<DetectionMetrics>();
+        services.AddSingleton(_ => ClientSealer.Open(configuration));
+        services.AddSingleton(new ArtifactStore(Path.Combine(configuration.DataDirectory, "artifacts")));
         services.AddSingleton<MonitorKinds>();
         services.AddSingleton<ModelCatalog>();
         services.AddSingleton<MonitorPlanner>();

@@ -99,6 +99,8 @@ internal sealed partial class Spool : IDisposable
         _lengths[_activeSegment] = 0;
     }
 
+    public string Folder => _folder;
+
     /// <summary>Bytes written and not yet acknowledged.</summary>
     public long PendingBytes => Volatile.Read(ref _pendingBytes);
 

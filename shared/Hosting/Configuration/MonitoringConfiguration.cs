@@ -136,6 +136,9 @@ public sealed record ScoringConfiguration
     [Range(0, 1024), Description("Threads of the shared pool; 0 is one per core.")]
     public int Threads { get; init; }
 
+    [Description("Folder with the CUDA provider plug-in of ONNX Runtime; without it auto is the CPU.")]
+    public string? CudaProvider { get; init; }
+
     [Description("Models unused for this long are unloaded.")]
     public TimeSpan UnloadAfter { get; init; } = TimeSpan.FromHours(1);
 }
