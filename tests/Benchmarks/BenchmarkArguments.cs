@@ -5,7 +5,7 @@ namespace Monitoring.Benchmarks;
 /// <summary>Options of a suite: <c>--name value</c> pairs.</summary>
 internal sealed class BenchmarkArguments
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = System.Text.Json.Serialization.JsonNumberHandling.AllowNamedFloatingPointLiterals };
     private readonly Dictionary<string, string> _options = new(StringComparer.Ordinal);
 
     public string this[string name, string defaultValue] => _options.GetValueOrDefault(name, defaultValue);

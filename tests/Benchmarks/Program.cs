@@ -9,6 +9,7 @@ internal static class Program
         ["explain"] = Suites.ExplainSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
+        ["budget"] = Suites.BudgetSuite.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

@@ -216,21 +216,27 @@ public sealed record DependenceFit
         return (gap == 0 ? time : gap, time);
     }
 
-    /// <summary>Upper end of the last time bin in which pairs agree more than those far apart; 0 when none does.</summary>
+    /// <summary>
+    /// Lower end of the first time bin known to be free after the last one in which pairs agree more than those far apart; 0
+    /// when none does. What lies between has too few pairs to tell and is not trusted: the rare long pause within a burst
+    /// of 50 would make two draws of it.
+    /// </summary>
     private static long Decay(List<Pair> pairs)
     {
         var groups = pairs.GroupBy(p => p.BetweenMs <= 0 ? -1 : (int)Math.Floor(2 * Math.Log2(p.BetweenMs)))
-            .Select(g => (Bin: g.Key, Count: g.Count(), Mean: g.Average(p => p.Agreement), Longest: g.Max(p => p.BetweenMs)))
+            .Select(g => (Bin: g.Key, Count: g.Count(), Mean: g.Average(p => p.Agreement), Shortest: g.Min(p => p.BetweenMs)))
             .Where(g => g.Count >= FewestPairs).OrderBy(g => g.Bin).ToList();
         if (groups.Count == 0)
         {
             return 0;
         }
 
-        // "Far apart" is only known where a bin lies a factor of four beyond the nearest one.
-        var plateau = groups[^1].Bin >= groups[0].Bin + 4 ? Math.Clamp(groups[^1].Mean, 0, 1) : 0;
+        // "Far apart" is only known where a bin lies a factor of four beyond the nearest one; the median of the farthest five,
+        // because far bins hold few bursts and one of them alone may agree by chance.
+        var far = groups.Skip(Math.Max(0, groups.Count - 5)).Where(g => g.Bin >= groups[0].Bin + 4).Select(g => g.Mean).Order().ToArray();
+        var plateau = far.Length > 0 ? Math.Clamp(far[far.Length / 2], 0, 1) : 0;
         var last = groups.FindLastIndex(g => g.Mean - plateau > Math.Max(Negligible, 3 / Math.Sqrt(g.Count)));
-        return last < 0 ? 0 : groups[last].Longest + 1;
+        return last < 0 ? 0 : last + 1 < groups.Count ? groups[last + 1].Shortest : pairs.Max(p => p.BetweenMs) + 1;
     }
 
     private readonly record struct Pair(long BetweenMs, double Agreement);

@@ -9,7 +9,7 @@ namespace Monitoring.Statistics;
 /// <para>
 /// Null: one Pólya urn per slot, π(k) = (m_k + n_k)/(M + t). Bet: q(k) = (c·m_k/M + w_k)/(c + Σw) on the bin within the
 /// slot, w forgetting, shared by all slots. Increment r = q/π*, π* the reverse information projection of q on the
-/// tolerance set around π. Accumulation in log time: SR ← r·(SR + Δt), so that E[SR] ≤ elapsed time while nothing has
+/// tolerance set around π. Accumulation in log time: SR ← r·(SR + Δt) (less what <see cref="EvidenceOptions.Horizon"/> forgets), so that E[SR] ≤ elapsed time while nothing has
 /// changed beyond the tolerance, and an alarm at SR ≥ period/b happens at most b times per period on average. (With
 /// δ = 0 and a continuous stream that is exact for every finite reference; that the tolerance set also covers the urn's own
 /// uncertainty is not proved, only measured: docs/reference/budget.md.)
@@ -39,6 +39,7 @@ public sealed class EvidenceBank
     private readonly double _tolerance;
     private readonly double _prior;
     private readonly double _concentration;
+    private readonly double _horizon;
     private readonly double[] _v;
     private readonly double[] _u;
 
@@ -52,6 +53,7 @@ public sealed class EvidenceBank
         _tolerance = options.Tolerance;
         _prior = options.PriorStrength;
         _concentration = options.Concentration ?? 0;
+        _horizon = options.Horizon ?? double.PositiveInfinity;
         _partitions = [.. reference.Partitions.Select(p => new PartitionState(p, _forgetting.Length))];
         var widest = reference.Partitions.Max(p => p.Stride);
         _v = new double[widest];
@@ -312,9 +314,10 @@ public sealed class EvidenceBank
         return v[bin] / betTotal * urnTotal / projected;
     }
 
-    private static void Accumulate(PartitionState state, int l, double r, double elapsed, long position)
+    private void Accumulate(PartitionState state, int l, double r, double elapsed, long position)
     {
-        state.Sr[l] = Math.Min(r * (state.Sr[l] + elapsed), Saturation);
+        var kept = double.IsPositiveInfinity(_horizon) ? state.Sr[l] : state.Sr[l] * (_horizon / (_horizon + elapsed));
+        state.Sr[l] = Math.Min(r * (kept + elapsed), Saturation);
         if (state.Since[l] < 0 || elapsed > state.Cusum[l])
         {
             state.Since[l] = position;

@@ -19,8 +19,18 @@ public sealed record EvidenceOptions
     /// </summary>
     public double? Concentration { get; init; }
 
+    /// <summary>
+    /// H, the time over which SR forgets, or null for never: SR ← r·(SR·H/(H + Δt) + Δt), at most the SR value without it. A
+    /// bet inside the tolerance has r = 1 exactly, and SR then grows like a clock: without a horizon a calm stream alarms
+    /// about once per period/b, on time (docs/adr/0031). Same unit as the clock. <see cref="ForLevel"/> chooses it.
+    /// </summary>
+    public double? Horizon { get; init; }
+
     /// <summary>Draws after which the slowest bet has forgotten, 1/(1 − max λ): the window of the re-arm rule (RUNTIME 3).</summary>
     public int Window => (int)Math.Round(1 / (1 - Forgetting.Max()));
+
+    /// <summary>These options with the horizon that fits a level in units of the mean time between draws: half the level.</summary>
+    public EvidenceOptions ForLevel(double level) => Horizon is null ? this with { Horizon = level / 2 } : this;
 
     /// <exception cref="ArgumentException">A constant is out of its range; the message names it.</exception>
     internal void Validate()
@@ -43,6 +53,11 @@ public sealed record EvidenceOptions
         if (Concentration is { } s && !(s > 0 && double.IsFinite(s)))
         {
             throw new ArgumentException($"concentration {s} is not positive");
+        }
+
+        if (Horizon is { } h && !(h > 0 && double.IsFinite(h)))
+        {
+            throw new ArgumentException($"horizon {h} is not positive");
         }
     }
 }

@@ -18,7 +18,7 @@ public sealed class GroupedEvidence
 
     /// <param name="variables">The variables, at least one; their order is the order of the values of a draw.</param>
     /// <param name="level">period/b in units of the mean time between draws.</param>
-    /// <param name="options">Constants of the banks.</param>
+    /// <param name="options">Constants of the banks; a horizon that is not given is chosen for the level.</param>
     /// <param name="groupWeights">Positive weights by group; a group not named weighs 1. They are normalised.</param>
     /// <exception cref="ArgumentException">No variables, or a weight that is not positive.</exception>
     public GroupedEvidence(IReadOnlyList<EvidenceVariable> variables, double level, EvidenceOptions? options = null, IReadOnlyDictionary<string, double>? groupWeights = null)
@@ -28,9 +28,9 @@ public sealed class GroupedEvidence
             throw new ArgumentException("a monitor needs at least one variable", nameof(variables));
         }
 
-        options ??= new EvidenceOptions();
+        options = (options ?? new EvidenceOptions()).ForLevel(level);
         _variables = [.. variables];
-        _banks = [.. variables.Select(v => new EvidenceBank(v.Reference, options))];
+        _banks = [.. variables.Select(v => new EvidenceBank(v.Reference, v.Concentration is null ? options : options with { Concentration = v.Concentration }))];
         _latch = new AlarmLatch(level, options.Window);
         var sizes = variables.CountBy(v => v.Group, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var weights = sizes.ToDictionary(g => g.Key, g => groupWeights?.GetValueOrDefault(g.Key, 1) ?? 1, StringComparer.Ordinal);

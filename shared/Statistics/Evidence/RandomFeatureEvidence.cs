@@ -99,9 +99,10 @@ public sealed class RandomFeatureEvidence
         var r = 1 + (_bet * payoff);
         _value = Math.Min((_detectChange ? _value + elapsed : _value) * r, 1e270);
 
-        // Online Newton Step on −ln(1 + λ·payoff), λ in [0, ½] (Cutkosky and Orabona 2018).
+        // Online Newton Step on −ln(1 + λ·payoff), λ in [0, ½] (Cutkosky and Orabona 2018); the curvature forgets too, or the
+        // bet would be numb after a long calm.
         var gradient = payoff / r;
-        _curvature += gradient * gradient;
+        _curvature = (Forgetting * _curvature) + (1 - Forgetting) + (gradient * gradient);
         _bet = Math.Clamp(_bet + (2 / (2 - Math.Log(3)) * gradient / _curvature), 0, 0.5);
         for (var i = 0; i < _zx.Length; i++)
         {

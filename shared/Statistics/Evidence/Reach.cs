@@ -18,18 +18,17 @@ public readonly record struct Reach(double Shift, double Draws)
     public bool Insufficient => Shift > Warning;
 
     /// <summary>
-    /// Follows the expected evidence along the mean path: the stream's bins have the shares p of a shifted normal score, urn
-    /// and bets move with their expected counts, each bet loses (K − 1)/(2·n_eff) nats a draw to its own noise, n_eff = (1 +
-    /// λ)/(1 − λ), and the evidence of a pair is the greatest sum of E_p[ln r]. Reached where the bank's mean, that is the
-    /// strongest pair less ln(pairs), comes to the level. Bisection over the shift to 0.005σ. An approximation of the median;
-    /// checked against simulation in docs/reference/budget.md.
+    /// Follows the evidence along the mean path: the stream's bins have the shares p of a shifted normal score, urn and bets
+    /// move with their expected counts, each bet loses (K − 1)/(2·n_eff) nats a draw to its own noise, n_eff = (1 + λ)/(1 − λ),
+    /// and every SR value grows by exp(E_p[ln r]) a draw. Reached where the bank's mean comes to the level. Bisection over the
+    /// shift to 0.005σ. An approximation of the median; checked against simulation in docs/reference/budget.md.
     /// </summary>
     /// <param name="reference">The reference; of several slots, the median covered one is looked at.</param>
     /// <param name="level">The stream's level, divided by its weight where variables are combined.</param>
     /// <param name="options">Constants of the bank.</param>
     public static Reach Of(StreamReference reference, double level, EvidenceOptions? options = null)
     {
-        options ??= new EvidenceOptions();
+        options = (options ?? new EvidenceOptions()).ForLevel(level);
         options.Validate();
         if (!(DrawsUntil(reference, level, options, Most) is { } farthest))
         {
@@ -56,70 +55,25 @@ public readonly record struct Reach(double Shift, double Draws)
     /// <summary>Expected draws until a lasting shift is found, or null when it never is.</summary>
     internal static double? DrawsUntil(StreamReference reference, double level, EvidenceOptions options, double shift)
     {
-        var slot = Enumerable.Range(0, reference.Slots).Where(reference.Covers).OrderBy(reference.CountOf).ToArray();
-        var typical = slot[slot.Length / 2];
-        var pairs = reference.Partitions.Length * options.Forgetting.Count;
-        double? best = null;
-        foreach (var partition in reference.Partitions)
-        {
-            var mass = partition.Mass(typical)[..partition.Bins].ToArray();
-            var total = partition.Total(typical);
-
-            // All slots' urns learn, each from its share of the draws: together they hold as much as the whole reference.
-            var shares = Shifted(mass, total, shift);
-            foreach (var forgetting in options.Forgetting)
-            {
-                var needed = Follow(mass, total, slot.Length, shares, forgetting, Math.Log(level) + Math.Log(pairs), options);
-                best = needed is { } n && !(best < n) ? n : best;
-            }
-        }
-
-        return best;
-    }
-
-    private static double? Follow(double[] mass, double total, int slots, double[] p, double forgetting, double target, EvidenceOptions options)
-    {
-        var bins = p.Length;
-        var stride = BinPartition.StrideOf(bins);
-        var u = new double[stride];
-        var v = new double[stride];
-        var evidence = 0.0;
-        var weight = 0.0;
+        var slots = Enumerable.Range(0, reference.Slots).Where(reference.Covers).OrderBy(reference.CountOf).ToArray();
+        var typical = slots[slots.Length / 2];
+        var partitions = reference.Partitions.Select(p => new MeanPath(p.Mass(typical)[..p.Bins].ToArray(), p.Total(typical), slots.Length, shift, options)).ToArray();
         var t = 0.0;
-        var s = options.Concentration ?? total;
         while (t < Horizon)
         {
             // Larger steps later: everything moves slowly then.
             var step = Math.Max(1, Math.Floor(t / 200));
-            var urnTotal = s + (t / slots);
-            var betTotal = options.PriorStrength + weight;
-            for (var k = 0; k < bins; k++)
+            var sum = 0.0;
+            foreach (var partition in partitions)
             {
-                u[k] = (s * mass[k] / total) + (t / slots * p[k]);
-                v[k] = (options.PriorStrength * mass[k] / total) + (weight * p[k]);
+                sum += partition.Advance(t, step);
             }
 
-            var b = options.Tolerance > 0 ? ToleranceProjection.Solve(v, u, betTotal, urnTotal, options.Tolerance) : urnTotal / betTotal;
-            var gain = 0.0;
-            for (var k = 0; k < bins; k++)
-            {
-                var projected = options.Tolerance > 0 ? Math.Clamp(b * v[k], (1 - options.Tolerance) * u[k], (1 + options.Tolerance) * u[k]) : u[k];
-                gain += p[k] * Math.Log(v[k] / betTotal * urnTotal / projected);
-            }
-
-            // The bet estimates p from about n_eff draws, and the tolerance set forgives none of that noise.
-            var remembered = Math.Min(weight * (1 + forgetting), (1 + forgetting) / (1 - forgetting));
-            var noise = remembered > 0 ? (bins - 1) / (2 * (remembered + options.PriorStrength)) * Math.Pow(remembered / (remembered + options.PriorStrength), 2) : 0;
-            evidence += step * (gain - noise);
             t += step;
-            weight = (1 - Math.Pow(forgetting, t)) / (1 - forgetting);
-            if (evidence >= target)
+            if (sum / (partitions.Length * options.Forgetting.Count) >= level)
             {
                 return t;
             }
-
-            // SR starts anew at every draw: an early loss need not be carried on.
-            evidence = Math.Max(evidence, 0);
         }
 
         return null;
@@ -140,5 +94,77 @@ public readonly record struct Reach(double Shift, double Draws)
         }
 
         return shares;
+    }
+
+    /// <summary>The mean path of one partition's bets.</summary>
+    private sealed class MeanPath
+    {
+        private readonly EvidenceOptions _options;
+        private readonly double[] _reference;
+        private readonly double[] _p;
+        private readonly double[] _u;
+        private readonly double[] _v;
+        private readonly double[] _sr;
+        private readonly double _strength;
+        private readonly int _slots;
+
+        public MeanPath(double[] mass, double total, int slots, double shift, EvidenceOptions options)
+        {
+            _options = options;
+            _reference = [.. mass.Select(m => m / total)];
+            _p = Shifted(mass, total, shift);
+            _u = new double[BinPartition.StrideOf(mass.Length)];
+            _v = new double[_u.Length];
+            _sr = new double[options.Forgetting.Count];
+            _strength = options.Concentration ?? total;
+            _slots = slots;
+        }
+
+        /// <summary>Moves on by so many draws from draw t, and gives the sum of the SR values.</summary>
+        public double Advance(double t, double step)
+        {
+            var delta = _options.Tolerance;
+
+            // All slots' urns learn, each from its share of the draws.
+            var seen = t / _slots;
+            var urnTotal = _strength + seen;
+            for (var k = 0; k < _p.Length; k++)
+            {
+                _u[k] = (_strength * _reference[k]) + (seen * _p[k]);
+            }
+
+            for (var l = 0; l < _sr.Length; l++)
+            {
+                var forgetting = _options.Forgetting[l];
+                var weight = (1 - Math.Pow(forgetting, t)) / (1 - forgetting);
+                var betTotal = _options.PriorStrength + weight;
+                for (var k = 0; k < _p.Length; k++)
+                {
+                    _v[k] = (_options.PriorStrength * _reference[k]) + (weight * _p[k]);
+                }
+
+                var b = delta > 0 ? ToleranceProjection.Solve(_v, _u, betTotal, urnTotal, delta) : 0;
+                var gain = -Noise(forgetting, weight) - (_options.Horizon is { } horizon ? 1 / horizon : 0);
+                for (var k = 0; k < _p.Length; k++)
+                {
+                    var projected = delta > 0 ? Math.Clamp(b * _v[k], (1 - delta) * _u[k], (1 + delta) * _u[k]) : _u[k];
+                    gain += _p[k] * Math.Log(_v[k] / betTotal * urnTotal / projected);
+                }
+
+                // SR ← e^gain·(SR + 1), step times.
+                var grown = Math.Exp(Math.Min(gain * step, 600));
+                _sr[l] = Math.Min((_sr[l] * grown) + (Math.Abs(gain) < 1e-9 ? step : (grown - 1) / (1 - Math.Exp(-gain))), 1e250);
+            }
+
+            return _sr.Sum();
+        }
+
+        /// <summary>What a bet loses a draw because it has seen p only in n_eff draws, shrunk to the reference by c.</summary>
+        private double Noise(double forgetting, double weight)
+        {
+            var remembered = Math.Min(weight * (1 + forgetting), (1 + forgetting) / (1 - forgetting));
+            var trusted = weight / (weight + _options.PriorStrength);
+            return remembered > 0 ? (_p.Length - 1) / (2 * remembered) * trusted * trusted : 0;
+        }
     }
 }

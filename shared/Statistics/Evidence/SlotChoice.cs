@@ -3,7 +3,7 @@ namespace Monitoring.Statistics;
 /// <summary>The slots a fit chose, and why.</summary>
 /// <param name="Scheme">The finest scheme whose slots differ and are filled.</param>
 /// <param name="PDay">p-value of "the hours of the day do not differ".</param>
-/// <param name="PWeek">p-value of "within an hour of the day, the weekdays do not differ".</param>
+/// <param name="PWeek">p-value of "within four hours of the day, the weekdays do not differ".</param>
 /// <param name="TooThin">Slots differ, but the finer scheme could not be used because a slot that occurs has fewer than <see cref="StreamReference.MinimumValues"/> values: the monitor is uncalibrated until it has more.</param>
 public sealed record SlotChoice(SlotScheme Scheme, double PDay, double PWeek, bool TooThin)
 {
@@ -12,6 +12,9 @@ public sealed record SlotChoice(SlotScheme Scheme, double PDay, double PWeek, bo
 
     private const int Bins = 8;
     private const long HourMs = 3_600_000;
+
+    /// <summary>Weekdays are compared within blocks of four hours, so that a week is noticed before its 168 hours are filled.</summary>
+    private const int HoursPerBlock = 4;
 
     /// <summary>1970-01-01 was a Thursday: Monday 00:00 is 3 days before.</summary>
     private const long MondayOffsetMs = 3 * 24 * HourMs;
@@ -62,21 +65,24 @@ public sealed record SlotChoice(SlotScheme Scheme, double PDay, double PWeek, bo
         var thinWeek = false;
         double weekStatistic = 0;
         var weekFreedom = 0;
-        for (var hour = 0; hour < 24; hour++)
+        for (var block = 0; block < 24; block += HoursPerBlock)
         {
             var week = new long[7, partition.Bins];
             for (var day = 0; day < 7; day++)
             {
-                long inSlot = 0;
-                for (var bin = 0; bin < partition.Bins; bin++)
+                for (var hour = block; hour < block + HoursPerBlock; hour++)
                 {
-                    var count = table[(day * 24) + hour, bin];
-                    week[day, bin] = count;
-                    byHour[hour, bin] += count;
-                    inSlot += count;
-                }
+                    long inSlot = 0;
+                    for (var bin = 0; bin < partition.Bins; bin++)
+                    {
+                        var count = table[(day * 24) + hour, bin];
+                        week[day, bin] += count;
+                        byHour[hour, bin] += count;
+                        inSlot += count;
+                    }
 
-                thinWeek |= inSlot is > 0 and < StreamReference.MinimumValues;
+                    thinWeek |= inSlot is > 0 and < StreamReference.MinimumValues;
+                }
             }
 
             var (statistic, freedom) = ChiSquare(week);
