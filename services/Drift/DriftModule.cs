@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Detection;
 using Monitoring.Contracts;
 using Monitoring.Hosting;
 
@@ -11,6 +12,7 @@ public sealed class DriftModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorKind<EvidenceKind>();
         services.AddMonitorService(Family.Drift);
     }
 

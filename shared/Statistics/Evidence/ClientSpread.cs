@@ -99,12 +99,12 @@ public static class ClientSpread
             if (counts[bin] > 0)
             {
                 var a = s * mass[bin] / total;
-                sum += LogGamma(a + counts[bin]) - LogGamma(a);
+                sum += SpecialFunctions.LogGamma(a + counts[bin]) - SpecialFunctions.LogGamma(a);
                 n += counts[bin];
             }
         }
 
-        return sum + LogGamma(s) - LogGamma(s + n);
+        return sum + SpecialFunctions.LogGamma(s) - SpecialFunctions.LogGamma(s + n);
     }
 
     private static double Maximise(Func<double, double> likelihood)
@@ -132,20 +132,5 @@ public static class ClientSpread
         }
 
         return Math.Exp(0.5 * (low + high));
-    }
-
-    /// <summary>ln Γ(x) for x &gt; 0: Stirling's series after raising x to at least 10, error below 1e-12.</summary>
-    internal static double LogGamma(double x)
-    {
-        var shift = 0.0;
-        while (x < 10)
-        {
-            shift += Math.Log(x);
-            x++;
-        }
-
-        var inverse = 1 / (x * x);
-        var series = ((((((-691.0 / 360_360) * inverse) + (1.0 / 1_188)) * inverse - (1.0 / 1_680)) * inverse + (1.0 / 1_260)) * inverse - (1.0 / 360)) * inverse + (1.0 / 12);
-        return ((x - 0.5) * Math.Log(x)) - x + (0.5 * Math.Log(2 * Math.PI)) + (series / x) - shift;
     }
 }

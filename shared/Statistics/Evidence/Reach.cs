@@ -88,7 +88,7 @@ public readonly record struct Reach(double Shift, double Draws)
         for (var k = 0; k < mass.Length; k++)
         {
             cumulated += mass[k] / total;
-            var upTo = k == mass.Length - 1 ? 1 : Normal.Cdf(Normal.Quantile(Math.Min(cumulated, 1)) - shift);
+            var upTo = k == mass.Length - 1 ? 1 : SpecialFunctions.NormalCdf(SpecialFunctions.NormalQuantile(cumulated) - shift);
             shares[k] = upTo - below;
             below = upTo;
         }

@@ -103,8 +103,8 @@ public sealed record SlotChoice(SlotScheme Scheme, double PDay, double PWeek, bo
         }
 
         var (dayStatistic, dayFreedom) = ChiSquare(byHour);
-        var pDay = UpperTail(dayStatistic, dayFreedom);
-        var pWeek = UpperTail(weekStatistic, weekFreedom);
+        var pDay = PValue(dayStatistic, dayFreedom);
+        var pWeek = PValue(weekStatistic, weekFreedom);
         var scheme = pWeek < Significance && !thinWeek ? SlotScheme.HourOfWeek
             : pDay < Significance && !thinDay ? SlotScheme.HourOfDay
             : SlotScheme.None;
@@ -156,15 +156,5 @@ public sealed record SlotChoice(SlotScheme Scheme, double PDay, double PWeek, bo
         return (statistic, (rows.Length - 1) * (used - 1));
     }
 
-    /// <summary>P(χ² ≥ statistic) by Wilson and Hilferty's cube root (PNAS 1931), good to a few per cent of the p-value here.</summary>
-    private static double UpperTail(double statistic, int freedom)
-    {
-        if (freedom == 0)
-        {
-            return 1;
-        }
-
-        var variance = 2.0 / (9 * freedom);
-        return Normal.UpperTail((Math.Cbrt(statistic / freedom) - (1 - variance)) / Math.Sqrt(variance));
-    }
+    private static double PValue(double statistic, int freedom) => freedom == 0 ? 1 : SpecialFunctions.ChiSquareUpperTail(statistic, freedom);
 }

@@ -41,11 +41,4 @@ public sealed class ClientSpreadTests
         Assert.Equal(10, ClientSpread.LevelFactor(greatest), 9);
         Assert.Equal(1, ClientSpread.LevelFactor([0.2, 0.3]), 9);
     }
-
-    [Theory]
-    [InlineData(0.5, 0.5723649429247001)]
-    [InlineData(1, 0)]
-    [InlineData(4.5, 2.453736570842442)]
-    [InlineData(100, 359.1342053695754)]
-    public void Log_gamma_has_known_values(double x, double expected) => Assert.Equal(expected, ClientSpread.LogGamma(x), 1e-11);
 }

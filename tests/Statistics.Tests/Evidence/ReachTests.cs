@@ -20,15 +20,4 @@ public sealed class ReachTests
     [Fact]
     public void Nothing_is_reached_where_the_level_is_absurd() =>
         Assert.True(double.IsPositiveInfinity(Reach.Of(StreamReference.Numeric(Samples.Gaussian(1, 80)), 1e200).Shift));
-
-    [Theory]
-    [InlineData(0, 0.5)]
-    [InlineData(1.959963984540054, 0.975)]
-    [InlineData(-3, 0.0013498980316300933)]
-    [InlineData(6, 0.9999999990134123)]
-    public void Normal_distribution_has_known_values(double z, double p)
-    {
-        Assert.Equal(p, Normal.Cdf(z), 1e-12);
-        Assert.Equal(z, Normal.Quantile(p), 1e-6);
-    }
 }
