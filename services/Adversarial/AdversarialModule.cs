@@ -13,7 +13,11 @@ public sealed class AdversarialModule : IServiceModule
     public void ConfigureServices(IServiceCollection services)
     {
         services.AddMonitorService(Family.Adversarial);
+        services.AddSingleton<ServedModels>();
         services.AddMonitorKind<QuerySimilarityKind>();
+        services.AddMonitorKind<OffManifoldKind>();
+        services.AddMonitorKind<ClassMahalanobisKind>();
+        services.AddMonitorKind<FeatureSqueezingKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

@@ -16,13 +16,15 @@ internal static class Digits
     };
 
     /// <summary>6,000 digits unseen in training, in [0, 1].</summary>
-    public static float[][] Population()
+    public static float[][] Population() => s_population.Value;
+
+    private static readonly Lazy<float[][]> s_population = new(() =>
     {
         var bytes = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Demo", "digits-population.X.npy"));
         var start = bytes.Length - (6_000 * Width);
         return [.. Enumerable.Range(0, 6_000).Select(row =>
             Array.ConvertAll(bytes.AsSpan(start + (row * Width), Width).ToArray(), b => b / 255f))];
-    }
+    });
 
     /// <summary>Recorded attacks: name and queries in order.</summary>
     public static IReadOnlyList<(string Attack, float[][] Queries)> Traces()

@@ -26,28 +26,41 @@ internal static class DetectionTraces
         {
             // Attacks that succeed before any sequential monitor can decide are reported, not kept.
             var kept = 0;
-            for (var victim = 0; kept < Victims && victim < 20; victim++)
+            var found = new List<float[]>();
+            for (var victim = 0; victim < 20; victim++)
             {
                 var input = inputs[5_000 + victim];
                 var label = Vectors.ArgMax(model.Probabilities(input, 1));
                 var recording = await EvasionRecording.RunAsync(attack, (x, n) => ValueTask.FromResult(model.Probabilities(x, n)), 10, input, label, others, Budget, victim).ConfigureAwait(false);
                 var queries = recording.Queries.Take(Kept).ToArray();
-                if (queries.Length == Kept)
+                if (recording.Found is { } adversarial)
                 {
-                    kept++;
-                    writer.Write(recording.Attack);
-                    writer.Write(queries.Length);
-                    foreach (var value in queries.SelectMany(q => q))
-                    {
-                        writer.Write((Half)value);
-                    }
+                    found.Add(adversarial);
                 }
 
-                summary.Add(new { recording.Attack, Victim = 5_000 + victim, recording.SucceededAt, recording.Distance });
+                if (queries.Length == Kept && kept < Victims)
+                {
+                    kept++;
+                    Write(writer, recording.Attack, queries);
+                }
+
+                summary.Add(new { recording.Attack, Victim = 5_000 + victim, recording.SucceededAt });
                 Console.WriteLine($"{recording.Attack} victim {5_000 + victim}: success at {recording.SucceededAt?.ToString() ?? "-"}, L2 {recording.Distance:F2}");
             }
+
+            Write(writer, "adversarial:" + attack.Name, found);
         }
 
         return summary;
+    }
+
+    private static void Write(BinaryWriter writer, string name, IReadOnlyList<float[]> inputs)
+    {
+        writer.Write(name);
+        writer.Write(inputs.Count);
+        foreach (var value in inputs.SelectMany(q => q))
+        {
+            writer.Write((Half)value);
+        }
     }
 }

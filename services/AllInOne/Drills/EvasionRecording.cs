@@ -4,8 +4,9 @@ namespace Monitoring.AllInOne.Drills;
 /// <param name="Attack">Name of the attack.</param>
 /// <param name="Queries">Every input, in order.</param>
 /// <param name="SucceededAt">Queries to success; null without success.</param>
-/// <param name="Distance">L2 distance of the adversarial input; NaN without success.</param>
-internal sealed record EvasionRecording(string Attack, IReadOnlyList<float[]> Queries, int? SucceededAt, double Distance)
+/// <param name="Found">The adversarial input; null without success.</param>
+/// <param name="Distance">Its L2 distance; NaN without success.</param>
+internal sealed record EvasionRecording(string Attack, IReadOnlyList<float[]> Queries, int? SucceededAt, float[]? Found, double Distance)
 {
     /// <summary>Lets the attack run against an oracle with a budget and keeps what it sent.</summary>
     public static async ValueTask<EvasionRecording> RunAsync(IEvasionAttack attack, Oracle oracle, int classes, float[] victim, int label, IReadOnlyList<float[]> others, int budget, int seed)
@@ -35,6 +36,6 @@ internal sealed record EvasionRecording(string Attack, IReadOnlyList<float[]> Qu
             // The attack ends where its budget ends.
         }
 
-        return new EvasionRecording(attack.Name, queries, session.SucceededAt, found is null ? double.NaN : Vectors.Distance(victim, found));
+        return new EvasionRecording(attack.Name, queries, session.SucceededAt, found, found is null ? double.NaN : Vectors.Distance(victim, found));
     }
 }
