@@ -97,6 +97,10 @@ internal sealed class WebhookDouble : IAsyncDisposable
         else
         {
             Repeated.Enqueue(call.Id);
+            if (_accepted[call.Id].GetRawText() != body)
+            {
+                Violations.Enqueue($"{call.Id} came again with another body");
+            }
         }
 
         return Results.NoContent();
