@@ -34,13 +34,13 @@ internal sealed class AlertingHarness : IAsyncDisposable
 
     public MonitoringDatabase Database => App.Services.GetRequiredService<MonitoringDatabase>();
 
-    public static async Task<AlertingHarness> StartAsync(string yaml, TimeProvider? time = null, string? directory = null, Action<IServiceCollection>? customize = null)
+    public static async Task<AlertingHarness> StartAsync(string yaml, TimeProvider? time = null, string? directory = null, string api = "")
     {
         var owned = directory is null ? new TemporaryDirectory() : null;
         var harness = new AlertingHarness(owned, directory ?? owned!.Path);
         try
         {
-            await harness.StartAsync(yaml, time ?? TimeProvider.System, customize);
+            await harness.StartAsync(yaml, time ?? TimeProvider.System, api);
             return harness;
         }
         catch
@@ -50,12 +50,13 @@ internal sealed class AlertingHarness : IAsyncDisposable
         }
     }
 
-    public static LoadedConfiguration Configuration(string yaml, string directory)
+    public static LoadedConfiguration Configuration(string yaml, string directory, string api)
     {
         var text = $"""
             data: data
             api:
               listen: [ "http://127.0.0.1:0" ]
+              {api}
             log:
               partitions: 2
             {yaml}
@@ -97,9 +98,9 @@ internal sealed class AlertingHarness : IAsyncDisposable
     }
 
     [SuppressMessage("Reliability", "CA2000", Justification = "the host disposes the log")]
-    private async Task StartAsync(string yaml, TimeProvider time, Action<IServiceCollection>? customize)
+    private async Task StartAsync(string yaml, TimeProvider time, string api)
     {
-        var loaded = Configuration(yaml, Directory);
+        var loaded = Configuration(yaml, Directory, api);
         _app = MonitoringHost.Build(loaded, [new AlertingModule()], services =>
         {
             services.AddLogging(l => l.SetMinimumLevel(LogLevel.Error));
@@ -108,7 +109,6 @@ internal sealed class AlertingHarness : IAsyncDisposable
                 new EmbeddedEventLogOptions { Directory = Path.Combine(loaded.DataDirectory, "log"), HandoverTimeout = TimeSpan.FromSeconds(2) },
                 TimeProvider.System,
                 NullLoggerFactory.Instance));
-            customize?.Invoke(services);
         });
         await _app.StartAsync(TestContext.Current.CancellationToken);
         await _app.Services.GetRequiredService<LogTopics>().Ready;

@@ -1,0 +1,164 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Google.Protobuf;
+using Monitoring.Alerting.Tests.Receivers;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
+
+namespace Monitoring.Alerting.Tests;
+
+/// <summary>The HTTP API through the real host: keys, roles, models, bad input, audit.</summary>
+public sealed class ApiTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Incident_FoundListedActedUpon()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        var change = new Change { Id = "c1", Model = "digits", Kind = "deployment", Summary = "digits 7", TimeUnixNano = UnixNano.Now(TimeProvider.System) };
+        await harness.Log.AppendAsync(Topics.Changes, new LogRecord("digits"u8.ToArray(), change.ToByteArray(), []), Token);
+        await harness.PublishAsync(Findings.Make(1, client: "mallory"), Findings.Make(2, model: "flights", family: Family.Drift, severity: Severity.Change));
+        await harness.ConsumedAsync(2);
+
+        var page = await GetAsync(http, "/api/incidents?severity=harm&state=active");
+        var id = Assert.Single(page.GetProperty("incidents").EnumerateArray()).GetProperty("id").GetString()!;
+        var detail = await GetAsync(http, $"/api/incidents/{id}");
+        Assert.Equal("mallory", detail.GetProperty("incident").GetProperty("client").GetString());
+        Assert.Single(detail.GetProperty("findings").EnumerateArray());
+        Assert.Equal("digits 7", Assert.Single(detail.GetProperty("changes").EnumerateArray()).GetProperty("summary").GetString());
+
+        Assert.Equal(HttpStatusCode.NoContent, (await http.PostAsync($"/api/incidents/{id}/acknowledge", null, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, (await http.PostAsync($"/api/incidents/{id}/acknowledge", null, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await http.PostAsJsonAsync($"/api/incidents/{id}/note", new { text = "called the owner" }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await http.PostAsJsonAsync($"/api/incidents/{id}/assign", new { assignee = "anna" }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await http.PostAsJsonAsync($"/api/incidents/{id}/hold", new { held = true }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await http.PostAsJsonAsync($"/api/incidents/{id}/false-alarm", new { reason = "load test" }, Token)).StatusCode);
+        detail = await GetAsync(http, $"/api/incidents/{id}");
+        Assert.Equal("falseAlarm", detail.GetProperty("incident").GetProperty("state").GetString());
+        Assert.True(detail.GetProperty("incident").GetProperty("held").GetBoolean());
+        Assert.Equal("called the owner", Assert.Single(detail.GetProperty("notes").EnumerateArray()).GetProperty("text").GetString());
+        Assert.Equal(5, (await GetAsync(http, $"/api/audit?target={id}")).EnumerateArray().Count(a => a.GetProperty("outcome").GetString() == "done"));
+    }
+
+    [Fact]
+    public async Task Silence_MadeListedEnded()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        var made = await http.PostAsJsonAsync("/api/silences", new { model = "digits", family = "drift", @for = "2h", reason = "migration" }, Token);
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        Assert.Equal("drift", Assert.Single((await GetAsync(http, "/api/silences")).EnumerateArray()).GetProperty("family").GetString());
+        Assert.Equal(HttpStatusCode.NoContent, (await http.DeleteAsync(made.Headers.Location, Token)).StatusCode);
+        Assert.Empty((await GetAsync(http, "/api/silences")).EnumerateArray());
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/incidents?state=nonsense", null, 400)]
+    [InlineData("GET", "/api/incidents?severity=2", null, 400)]
+    [InlineData("GET", "/api/incidents?family=cats", null, 400)]
+    [InlineData("GET", "/api/incidents?limit=abc", null, 400)]
+    [InlineData("GET", "/api/incidents/inc-none", null, 404)]
+    [InlineData("POST", "/api/incidents/inc-none/acknowledge", null, 404)]
+    [InlineData("POST", "/api/incidents/inc-none/note", "{\"text\":\"  \"}", 400)]
+    [InlineData("POST", "/api/incidents/inc-none/note", "{", 400)]
+    [InlineData("POST", "/api/silences", "{\"for\":\"2\"}", 400)]
+    [InlineData("POST", "/api/silences", "{\"for\":\"400d\"}", 400)]
+    [InlineData("POST", "/api/silences", "{\"for\":\"2h\",\"family\":\"cats\"}", 400)]
+    [InlineData("POST", "/api/receivers/none/test", null, 404)]
+    public async Task BadInput_IsAnsweredClearly(string method, string path, string? body, int status)
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        Assert.Equal(status, (int)(await http.SendAsync(request, Token)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Body_TooLarge_IsRefused()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        var answer = await http.PostAsJsonAsync("/api/incidents/inc-none/note", new { text = new string('x', 1_000_000) }, Token);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Keys_RolesAndModelsAreKept()
+    {
+        var keys = $$"""
+            keys:
+                - { name: viewer, sha256: "{{Hash("view-key")}}", roles: [ view ] }
+                - { name: flights-team, sha256: "{{Hash("team-key")}}", roles: [ view, respond ], models: [ flights ] }
+                - { name: root, sha256: "{{Hash("admin-key")}}", roles: [ admin ] }
+            """;
+        await using var harness = await AlertingHarness.StartAsync("", api: keys);
+        await harness.PublishAsync(Findings.Make(1), Findings.Make(2, model: "flights"));
+        await harness.ConsumedAsync(2);
+        var incidents = await harness.IncidentsAsync();
+        var digits = incidents.Single(i => i.Model == "digits").Id;
+        var flights = incidents.Single(i => i.Model == "flights").Id;
+
+        using var nobody = Client(harness, null);
+        using var wrong = Client(harness, "guess");
+        using var viewer = Client(harness, "view-key");
+        using var team = Client(harness, "team-key");
+        using var root = Client(harness, "admin-key");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync("/api/incidents", Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await wrong.GetAsync("/api/incidents", Token)).StatusCode);
+        Assert.Equal(2, (await GetAsync(viewer, "/api/incidents")).GetProperty("incidents").GetArrayLength());
+        Assert.Equal(HttpStatusCode.Forbidden, (await viewer.PostAsync($"/api/incidents/{digits}/acknowledge", null, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await viewer.GetAsync("/api/audit", Token)).StatusCode);
+
+        Assert.Equal(flights, Assert.Single((await GetAsync(team, "/api/incidents")).GetProperty("incidents").EnumerateArray()).GetProperty("id").GetString());
+        Assert.Equal(HttpStatusCode.NotFound, (await team.GetAsync($"/api/incidents/{digits}", Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await team.PostAsync($"/api/incidents/{digits}/acknowledge", null, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await team.PostAsJsonAsync("/api/silences", new { @for = "2h" }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await team.PostAsync($"/api/incidents/{flights}/acknowledge", null, Token)).StatusCode);
+
+        var audit = (await GetAsync(root, "/api/audit")).EnumerateArray().Select(a => $"{a.GetProperty("actor").GetString()} {a.GetProperty("action").GetString()} {a.GetProperty("outcome").GetString()}").ToList();
+        Assert.Contains("flights-team incident.acknowledge refused", audit);
+        Assert.Contains("flights-team incident.acknowledge done", audit);
+        Assert.Contains("flights-team silence.create refused", audit);
+    }
+
+    [Fact]
+    public async Task ReceiverTest_SendsOneMarkedMessageAndSaysWhatCameBack()
+    {
+        await using var hook = await WebhookDouble.StartAsync();
+        await using var harness = await AlertingHarness.StartAsync($"receivers:\n{hook.Yaml()}");
+        using var http = Client(harness, null);
+        var answer = await (await http.PostAsync("/api/receivers/hook/test", null, Token)).Content.ReadFromJsonAsync<JsonElement>(Token);
+        Assert.True(answer.GetProperty("delivered").GetBoolean());
+        Assert.Equal("monitoring.test", JsonDocument.Parse(Assert.Single(hook.Calls).Body).RootElement.GetProperty("type").GetString());
+        Assert.Empty(hook.Violations);
+        await hook.DisposeAsync();
+        answer = await (await http.PostAsync("/api/receivers/hook/test", null, Token)).Content.ReadFromJsonAsync<JsonElement>(Token);
+        Assert.False(answer.GetProperty("delivered").GetBoolean());
+        Assert.Contains("no answer", answer.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    private static HttpClient Client(AlertingHarness harness, string? key)
+    {
+        var http = new HttpClient { BaseAddress = new Uri(harness.App.Urls.First()) };
+        if (key is not null)
+        {
+            http.DefaultRequestHeaders.Add("X-Api-Key", key);
+        }
+
+        return http;
+    }
+
+    private static async Task<JsonElement> GetAsync(HttpClient http, string path)
+    {
+        var answer = await http.GetAsync(path, Token);
+        Assert.True(answer.IsSuccessStatusCode, $"{path}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(Token)}");
+        return await answer.Content.ReadFromJsonAsync<JsonElement>(Token);
+    }
+
+    private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+}
