@@ -6,4 +6,5 @@ namespace Monitoring.Detection;
 /// <param name="Options">Canonical options it was fitted with: <see cref="MonitorOptions.Canonical"/>.</param>
 /// <param name="Parameters">The kind's own bytes.</param>
 /// <param name="Variables">In the order of <see cref="IMonitor.Variables"/>.</param>
-public sealed record MonitorProfile(string Name, string Kind, string Options, ReadOnlyMemory<byte> Parameters, IReadOnlyList<VariableProfile> Variables);
+/// <param name="Uncalibrated">Why it may not page; empty when it may.</param>
+public sealed record MonitorProfile(string Name, string Kind, string Options, ReadOnlyMemory<byte> Parameters, IReadOnlyList<VariableProfile> Variables, string Uncalibrated = "");

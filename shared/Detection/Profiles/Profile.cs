@@ -32,7 +32,10 @@ public sealed record Profile
     /// <summary>Silence that ends a client's burst; 0 where draws were independent.</summary>
     public required long SessionGapNano { get; init; }
 
-    public required SlotRule Slots { get; init; }
+    /// <summary>Log time after which a client that never pauses gives another draw; 0: none before it pauses.</summary>
+    public required long AutocorrelationNano { get; init; }
+
+    public required SlotScheme Slots { get; init; }
 
     public required IReadOnlyList<MonitorProfile> Monitors { get; init; }
 
@@ -55,6 +58,7 @@ public sealed record Profile
         writer.WriteSigned(ToUnixNano);
         writer.WriteCount(UnitNano);
         writer.WriteCount(SessionGapNano);
+        writer.WriteCount(AutocorrelationNano);
         writer.WriteByte((byte)Slots);
         writer.WriteCount(Monitors.Count);
         foreach (var monitor in Monitors)
@@ -63,6 +67,7 @@ public sealed record Profile
             writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Kind));
             writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Options));
             writer.WriteBytes(monitor.Parameters.Span);
+            writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Uncalibrated));
             writer.WriteCount(monitor.Variables.Count);
             foreach (var variable in monitor.Variables)
             {
@@ -74,6 +79,7 @@ public sealed record Profile
                 writer.WriteDouble(variable.StandardDeviation);
                 writer.WriteDoubles([.. variable.Quantiles]);
                 writer.WriteDouble(variable.Concentration ?? double.NaN);
+                writer.WriteDouble(variable.LevelFactor);
             }
         }
 
@@ -110,7 +116,8 @@ public sealed record Profile
             ToUnixNano = reader.ReadSigned(),
             UnitNano = reader.ReadCount(),
             SessionGapNano = reader.ReadCount(),
-            Slots = (SlotRule)reader.ReadByte(),
+            AutocorrelationNano = reader.ReadCount(),
+            Slots = (SlotScheme)reader.ReadByte(),
             Monitors = ReadMonitors(ref reader),
         };
         reader.ExpectEnd();
@@ -126,6 +133,7 @@ public sealed record Profile
             var kind = Encoding.UTF8.GetString(reader.ReadBytes());
             var options = Encoding.UTF8.GetString(reader.ReadBytes());
             var parameters = reader.ReadBytes().ToArray();
+            var uncalibrated = Encoding.UTF8.GetString(reader.ReadBytes());
             var variables = new VariableProfile[reader.ReadLength(4)];
             for (var v = 0; v < variables.Length; v++)
             {
@@ -136,10 +144,10 @@ public sealed record Profile
                 var deviation = reader.ReadDouble();
                 var quantiles = reader.ReadDoubles();
                 var concentration = reader.ReadDouble();
-                variables[v] = new VariableProfile(variable, reference, count, mean, deviation, quantiles, double.IsNaN(concentration) ? null : concentration);
+                variables[v] = new VariableProfile(variable, reference, count, mean, deviation, quantiles, double.IsNaN(concentration) ? null : concentration, reader.ReadDouble());
             }
 
-            monitors[i] = new MonitorProfile(name, kind, options, parameters, variables);
+            monitors[i] = new MonitorProfile(name, kind, options, parameters, variables, uncalibrated);
         }
 
         return monitors;

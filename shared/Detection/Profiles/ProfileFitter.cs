@@ -11,15 +11,18 @@ public sealed class ProfileFitter(MonitorKinds kinds)
     /// <summary>Level of the check for change within the reference: one false "changed" in 10⁶ draws per monitor.</summary>
     private const double StationarityLevel = 1e6;
 
+    /// <summary>Level of the replay of a held-out part, in draws; it looks at lower ones too.</summary>
+    private const double CheckLevel = 1e6;
+
     /// <summary>Fewest honest clients, and values of each, that show how clients differ.</summary>
-    private const int MinimumClients = 5;
+    private const int MinimumClients = 6;
     private const int MinimumClientValues = 20;
 
     /// <summary>Fits all monitors of a model. The same arguments give the same bytes.</summary>
     /// <param name="monitors">The monitors, of one or of all groups.</param>
     /// <param name="reference">Clean data; its rows' <see cref="RowInfo.Admitted"/> says which are independent draws.</param>
     /// <param name="origin">For people: <c>reference</c>, <c>traffic</c>, <c>incident 12</c>.</param>
-    /// <param name="sessionGap">Silence that ends a client's burst; null: none.</param>
+    /// <param name="sessionGap">Silence that ends a client's burst; null: measured.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <returns>The candidate; monitors that this data cannot carry are left out of it and named.</returns>
     public async ValueTask<FittedProfile> FitAsync(IReadOnlyList<WatchedMonitor> monitors, ReferenceData reference, string origin, TimeSpan? sessionGap, CancellationToken cancellationToken)
@@ -52,18 +55,50 @@ public sealed class ProfileFitter(MonitorKinds kinds)
             raw.Add((watched, options, fitted, instance, observed));
         }
 
-        var rule = ChooseSlots(reference, raw.Select(r => (r.Instance.Variables, r.Observed)));
+        var admission = MeasureDependence(reference, raw.Select(r => (r.Instance.Variables, r.Observed)), sessionGap, warnings);
+        var admitted = Admit(reference.All, admission);
+        foreach (var (_, _, _, _, observed) in raw)
+        {
+            observed.Keep(admitted);
+        }
+
+        var draws = admitted.Count;
+        var all = reference.All.Rows.ToArray();
+        var span = all.Length > 0 ? all[^1].TimeUnixNano - all[0].TimeUnixNano : 0;
+        var unit = span > 0 && draws > 1 ? Math.Max(1, span / (draws - 1)) : 1_000_000_000;
+        var (rule, thin) = ChooseSlots(reference, raw.Select(r => (r.Instance.Variables, r.Observed)));
+        if (thin)
+        {
+            warnings.Add("the reference differs between hours, but some hours have too few values to say what is usual in them: uncalibrated until there are more");
+        }
+
         var profiles = new List<MonitorProfile>();
+        var reach = new List<MonitorReach>();
         foreach (var (watched, options, fitted, instance, observed) in raw)
         {
             var variables = instance.Variables.Select((v, i) => Freeze(watched.Name, v, observed.Rows(i), observed.Values(i), rule, warnings)).ToArray();
-            profiles.Add(new MonitorProfile(watched.Name, watched.Kind, MonitorOptions.Canonical(options), fitted.Bytes, variables));
-            changed.AddRange(ChangedWithin(instance.Variables, observed, rule).Select(name => $"{watched.Name}: {name}"));
+            var uncalibrated = thin ? "hours differ, and some have too few clean values" : Check(instance.Variables, observed, rule, reference.HasTimes);
+            if (uncalibrated.Length > 0 && !thin)
+            {
+                warnings.Add($"{watched.Name}: {uncalibrated}: uncalibrated");
+            }
+
+            profiles.Add(new MonitorProfile(watched.Name, watched.Kind, MonitorOptions.Canonical(options), fitted.Bytes, variables, uncalibrated));
+            if (reference.HasTimes)
+            {
+                changed.AddRange(ChangedWithin(instance.Variables, observed, rule).Select(name => $"{watched.Name}: {name}"));
+            }
+
+            if (ReachOf(watched, instance.Variables, variables, unit) is { } found)
+            {
+                reach.Add(found);
+                if (found.Shift > Reach.Warning)
+                {
+                    warnings.Add(string.Create(CultureInfo.InvariantCulture, $"{watched.Name}: the smallest lasting change of {found.Variable} that this reference can ever prove at this budget is {found.Shift:0.00} standard deviations; more reference data lower it"));
+                }
+            }
         }
 
-        var rows = reference.All.Rows.ToArray();
-        var draws = rows.Count(r => r.Admitted);
-        var span = rows.Length > 0 ? rows[^1].TimeUnixNano - rows[0].TimeUnixNano : 0;
         if (span > 0 && span < TimeSpan.FromDays(1).Ticks * 100)
         {
             warnings.Add($"the reference spans {TimeSpan.FromTicks(span / 100):g}: daily cycles are unknown to it and will look like change");
@@ -74,16 +109,17 @@ public sealed class ProfileFitter(MonitorKinds kinds)
         {
             Model = model,
             Origin = origin,
-            Rows = rows.Length,
+            Rows = all.Length,
             Draws = draws,
-            FromUnixNano = rows.Length > 0 ? rows[0].TimeUnixNano : 0,
-            ToUnixNano = rows.Length > 0 ? rows[^1].TimeUnixNano : 0,
-            UnitNano = span > 0 && draws > 1 ? Math.Max(1, span / (draws - 1)) : 1_000_000_000,
-            SessionGapNano = (sessionGap ?? TimeSpan.Zero).Ticks * 100,
+            FromUnixNano = all.Length > 0 ? all[0].TimeUnixNano : 0,
+            ToUnixNano = all.Length > 0 ? all[^1].TimeUnixNano : 0,
+            UnitNano = unit,
+            SessionGapNano = admission.SessionGapMs * 1_000_000,
+            AutocorrelationNano = admission.AutocorrelationMs * 1_000_000,
             Slots = rule,
             Monitors = profiles,
         };
-        return new FittedProfile(profile, warnings, changed, failures);
+        return new FittedProfile(profile, warnings, changed, failures, reach);
     }
 
     /// <summary>Seed of a monitor of a model.</summary>
@@ -120,75 +156,175 @@ public sealed class ProfileFitter(MonitorKinds kinds)
         return sink;
     }
 
-    /// <summary>
-    /// Slots where the reference covers the cycle, and a variable differs between them: the between-slot F statistic, (k − 1)·F ≈ χ² with k − 1
-    /// degrees of freedom, five standard deviations above its mean.
-    /// </summary>
-    private static SlotRule ChooseSlots(ReferenceData reference, IEnumerable<(IReadOnlyList<Variable> Variables, RecordingSink Observed)> monitors)
+    /// <summary>The admission settings that are safe for every variable: the longest times that any of them asks for.</summary>
+    private static AdmissionSettings MeasureDependence(ReferenceData reference, IEnumerable<(IReadOnlyList<Variable> Variables, RecordingSink Observed)> monitors, TimeSpan? sessionGap, List<string> warnings)
     {
-        if (!reference.HasTimes)
+        var settings = new AdmissionSettings();
+        if (reference.HasTimes)
         {
-            return SlotRule.None;
-        }
-
-        var all = monitors.ToList();
-        foreach (var rule in new[] { SlotRule.HourOfWeek, SlotRule.HourOfDay })
-        {
-            var count = Slots.Count(rule);
-            foreach (var (variables, observed) in all)
+            foreach (var (variables, observed) in monitors)
             {
                 for (var v = 0; v < variables.Count; v++)
                 {
-                    if (variables[v].Type == VariableType.Numeric && !variables[v].PerSubject && Differs(observed.Rows(v), observed.Values(v), rule, count))
+                    if (variables[v].Type == VariableType.Bet || variables[v].EveryRow || observed.Values(v).Count < 200)
                     {
-                        return rule;
+                        continue;
                     }
+
+                    var events = observed.Rows(v).Select((r, i) => new DependentEvent(StableHash.Of(r.Client), r.TimeUnixNano / 1_000_000, r.InputHash, observed.Values(v)[i])).ToArray();
+                    var fit = DependenceFit.Measure(events, Kind(variables[v]));
+                    settings = settings with
+                    {
+                        SessionGapMs = Math.Max(settings.SessionGapMs, fit.Admission.SessionGapMs),
+                        AutocorrelationMs = Math.Max(settings.AutocorrelationMs, fit.Admission.AutocorrelationMs),
+                    };
                 }
             }
         }
 
-        return SlotRule.None;
+        if (sessionGap is { } given)
+        {
+            settings = settings with { SessionGapMs = (long)given.TotalMilliseconds };
+        }
+        else if (settings.SessionGapMs > 0)
+        {
+            warnings.Add(string.Create(CultureInfo.InvariantCulture, $"a client's events depend on each other: one draw per client and burst, bursts end after {settings.SessionGapMs} ms of silence"));
+        }
+
+        return settings;
     }
 
-    private static bool Differs(IReadOnlyList<RowInfo> rows, IReadOnlyList<double> values, SlotRule rule, int slots)
+    /// <summary>Rows that are draws under the settings, by event hash.</summary>
+    private static HashSet<ulong> Admit(RowBatch rows, AdmissionSettings settings)
     {
-        var counts = new int[slots];
-        var sums = new double[slots];
-        var squares = 0.0;
-        var total = 0.0;
-        var n = 0;
-        for (var i = 0; i < values.Count; i++)
+        var rule = new AdmissionRule(settings);
+        var admitted = new HashSet<ulong>();
+        foreach (ref readonly var row in rows.Rows)
         {
-            if (double.IsFinite(values[i]))
+            if (row.Admitted && rule.Offer(StableHash.Of(row.Client), row.InputHash, row.TimeUnixNano / 1_000_000) == Admission.Draw)
             {
-                var slot = Slots.Of(rule, rows[i].TimeUnixNano);
-                counts[slot]++;
-                sums[slot] += values[i];
-                squares += values[i] * values[i];
-                total += values[i];
-                n++;
+                admitted.Add(row.EventHash);
             }
         }
 
-        if (counts.Any(c => c < StreamReference.MinimumValues))
-        {
-            return false;
-        }
-
-        var mean = total / n;
-        var between = 0.0;
-        for (var s = 0; s < slots; s++)
-        {
-            var difference = (sums[s] / counts[s]) - mean;
-            between += counts[s] * difference * difference;
-        }
-
-        var within = squares - (n * mean * mean) - between;
-        var degrees = slots - 1;
-        return within > 0 && between / (within / (n - slots)) > degrees + (5 * Math.Sqrt(2.0 * degrees));
+        return admitted;
     }
 
-    private static VariableProfile Freeze(string monitor, Variable variable, IReadOnlyList<RowInfo> rows, IReadOnlyList<double> values, SlotRule rule, List<string> warnings)
+    private static StreamKind Kind(Variable variable) => variable.Type == VariableType.Categorical ? StreamKind.Categorical : StreamKind.Numeric;
+
+    /// <summary>The finest slots that any variable needs; too thin when one needs finer ones than the reference can fill.</summary>
+    private static (SlotScheme Scheme, bool TooThin) ChooseSlots(ReferenceData reference, IEnumerable<(IReadOnlyList<Variable> Variables, RecordingSink Observed)> monitors)
+    {
+        var scheme = SlotScheme.None;
+        var thin = false;
+        if (!reference.HasTimes)
+        {
+            return (scheme, thin);
+        }
+
+        var all = monitors.ToList();
+        var tests = Math.Max(1, all.Sum(m => m.Variables.Count));
+        foreach (var (variables, observed) in all)
+        {
+            for (var v = 0; v < variables.Count; v++)
+            {
+                if (variables[v].Type == VariableType.Bet || variables[v].PerSubject || observed.Values(v).Count(x => !double.IsNaN(x)) < StreamReference.MinimumValues)
+                {
+                    continue;
+                }
+
+                var choice = SlotChoice.Fit([.. observed.Values(v)], [.. observed.Rows(v).Select(r => r.TimeUnixNano / 1_000_000)], Kind(variables[v]));
+                if (Math.Min(choice.PDay, choice.PWeek) * tests < SlotChoice.Significance)
+                {
+                    scheme = choice.Scheme > scheme ? choice.Scheme : scheme;
+                    thin |= choice.TooThin;
+                }
+            }
+        }
+
+        return (scheme, thin);
+    }
+
+    /// <summary>Replays one half of the clean draws against the other (RUNTIME 5); says why the monitor may not page, or nothing.</summary>
+    private static string Check(IReadOnlyList<Variable> variables, RecordingSink observed, SlotScheme rule, bool ordered)
+    {
+        var watched = Enumerable.Range(0, variables.Count).Where(v => variables[v].Type != VariableType.Bet && !variables[v].PerSubject && !variables[v].OwnAlarm).ToArray();
+        var draws = new Dictionary<ulong, (RowInfo Row, double[] Values)>();
+        for (var w = 0; w < watched.Length; w++)
+        {
+            for (var i = 0; i < observed.Values(watched[w]).Count; i++)
+            {
+                var row = observed.Rows(watched[w])[i];
+                if (!draws.TryGetValue(row.EventHash, out var draw))
+                {
+                    draws.Add(row.EventHash, draw = (row, [.. Enumerable.Repeat(double.NaN, watched.Length)]));
+                }
+
+                draw.Values[w] = observed.Values(watched[w])[i];
+            }
+        }
+
+        var half = draws.Values.ToLookup(d => StableHash.ToUnit(StableHash.Combine(d.Row.EventHash, 1)) < 0.5);
+        var references = new List<EvidenceVariable>();
+        var columns = new List<int>();
+        for (var w = 0; w < watched.Length; w++)
+        {
+            if (TryReference(variables[watched[w]], [.. half[true].Select(d => d.Values[w])], [.. half[true].Select(d => d.Row)], rule) is { } reference)
+            {
+                references.Add(new EvidenceVariable(variables[watched[w]].Name, variables[watched[w]].Group, reference));
+                columns.Add(w);
+            }
+        }
+
+        if (references.Count == 0)
+        {
+            return "";
+        }
+
+        // Files without times have no order that means anything.
+        var heldOut = (ordered ? half[false].OrderBy(d => d.Row.Offset).ThenBy(d => d.Row.EventRow) : half[false].OrderBy(d => d.Row.EventHash))
+            .Select(d => new EvidenceDraw([.. columns.Select(c => d.Values[c])], d.Row.EventHash, SlotChoice.SlotOf(rule, d.Row.TimeUnixNano / 1_000_000), 1)).ToList();
+        var check = SelfCheck.Run(references, CheckLevel, heldOut);
+        var broken = check.Checks.FirstOrDefault(c => c.Alarms > c.Most);
+        return check.Calibrated ? ""
+            : check.UncoveredDraws > 0 ? "clean traffic falls into hours that the reference does not cover"
+            : string.Create(CultureInfo.InvariantCulture, $"a held-out part of the clean reference alarmed {broken.Alarms} times where {broken.Allowed:0.##} are allowed");
+    }
+
+    private static MonitorReach? ReachOf(WatchedMonitor watched, IReadOnlyList<Variable> variables, VariableProfile[] profiles, long unitNano)
+    {
+        var combined = Enumerable.Range(0, variables.Count).Where(v => profiles[v].Reference is not null && !variables[v].PerSubject && !variables[v].OwnAlarm).ToArray();
+        if (combined.Length == 0)
+        {
+            return null;
+        }
+
+        // The variable with the fewest values proves least; one is enough to say how small a change can be.
+        var weakest = combined.MinBy(v => profiles[v].Count);
+        var level = new FalseAlarmBudget(watched.BudgetAlarms, watched.BudgetPeriod).Level(watched.Share, TimeSpan.FromTicks(Math.Max(1, unitNano / 100)));
+        var groups = combined.Select(v => variables[v].Group).Distinct(StringComparer.Ordinal).Count();
+        var weight = 1.0 / groups / combined.Count(v => string.Equals(variables[v].Group, variables[weakest].Group, StringComparison.Ordinal));
+        var reach = Reach.Of(profiles[weakest].Reference!, Math.Max(2, level / weight));
+        return new MonitorReach(watched.Name, variables[weakest].Name, reach.Shift, reach.Draws);
+    }
+
+    /// <summary>Null where there are too few clean values.</summary>
+    private static StreamReference? TryReference(Variable variable, double[] values, RowInfo[] rows, SlotScheme rule)
+    {
+        int[] slots = rule == SlotScheme.None ? [] : [.. rows.Select(r => SlotChoice.SlotOf(rule, r.TimeUnixNano / 1_000_000))];
+        try
+        {
+            return variable.Type == VariableType.Categorical
+                ? StreamReference.Categorical(values, slots, SlotChoice.Count(rule))
+                : StreamReference.Numeric(values, slots, SlotChoice.Count(rule));
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static VariableProfile Freeze(string monitor, Variable variable, IReadOnlyList<RowInfo> rows, IReadOnlyList<double> values, SlotScheme rule, List<string> warnings)
     {
         if (variable.Type == VariableType.Bet)
         {
@@ -199,93 +335,48 @@ public sealed class ProfileFitter(MonitorKinds kinds)
         var mean = finite.Length > 0 ? finite.Average() : double.NaN;
         var deviation = finite.Length > 1 ? Math.Sqrt(finite.Sum(v => (v - mean) * (v - mean)) / (finite.Length - 1)) : 0;
         double[] quantiles = finite.Length > 0 ? [.. Enumerable.Range(0, 11).Select(q => finite[(int)Math.Round(q / 10.0 * (finite.Length - 1))])] : [];
-        double[] usable = [.. values];
-        int[] slots = [.. rows.Select(r => Slots.Of(rule, r.TimeUnixNano))];
-        var present = usable.Count(v => !double.IsNaN(v));
-        if (present < StreamReference.MinimumValues)
+        var present = values.Count(v => !double.IsNaN(v));
+        if (TryReference(variable, [.. values], [.. rows], rule) is not { } reference)
         {
-            warnings.Add(string.Create(CultureInfo.InvariantCulture, $"{monitor}: {variable.Name} has {present} clean values, {StreamReference.MinimumValues} are needed: uncalibrated"));
+            warnings.Add(string.Create(CultureInfo.InvariantCulture, $"{monitor}: {variable.Name} has {present} clean values, {StreamReference.MinimumValues} in one slot are needed: uncalibrated"));
             return new VariableProfile(variable.Name, null, present, mean, deviation, quantiles);
         }
 
-        StreamReference reference;
-        try
+        if (!variable.PerSubject)
         {
-            reference = variable.Type == VariableType.Categorical
-                ? StreamReference.Categorical(usable, rule == SlotRule.None ? default : slots, Slots.Count(rule))
-                : StreamReference.Numeric(usable, rule == SlotRule.None ? default : slots, Slots.Count(rule));
-        }
-        catch (ArgumentException e)
-        {
-            warnings.Add($"{monitor}: {variable.Name}: {e.Message}: uncalibrated");
-            return new VariableProfile(variable.Name, null, present, mean, deviation, quantiles);
+            return new VariableProfile(variable.Name, reference, present, mean, deviation, quantiles);
         }
 
-        var concentration = variable.PerSubject ? FitConcentration(rows, usable, quantiles, present) : null;
-        if (variable.PerSubject && concentration is null)
+        var (concentration, factor) = FitClients(reference, rows, values, rule);
+        if (concentration is null)
         {
             warnings.Add($"{monitor}: {variable.Name} is watched per client, but the reference has fewer than {MinimumClients} clients with {MinimumClientValues} values each: uncalibrated");
         }
 
-        return new VariableProfile(variable.Name, reference, present, mean, deviation, quantiles, concentration);
+        return new VariableProfile(variable.Name, reference, present, mean, deviation, quantiles, concentration, factor);
     }
 
-    /// <summary>
-    /// Concentration s of a Dirichlet-multinomial over decile bins, by moments: Pearson's X² of a client with n values has mean (K − 1)(1 + (n − 1)/(s + 1))
-    /// (Brier, Biometrika 1980). Clients that do not differ get the size of the reference.
-    /// </summary>
-    private static double? FitConcentration(IReadOnlyList<RowInfo> rows, double[] values, double[] quantiles, int count)
+    /// <summary>How honest clients differ: the urn's concentration fitted on every other client, the factor on the level measured on the rest.</summary>
+    private static (double? Concentration, double Factor) FitClients(StreamReference reference, IReadOnlyList<RowInfo> rows, IReadOnlyList<double> values, SlotScheme rule)
     {
-        double[] cuts = [.. quantiles.Skip(1).Take(9).Distinct()];
-        var bins = cuts.Length + 1;
-        var pool = new double[bins];
-        var clients = new SortedDictionary<string, double[]>(StringComparer.Ordinal);
-        for (var i = 0; i < values.Length; i++)
+        var clients = Enumerable.Range(0, values.Count)
+            .Where(i => rows[i].Client.Length > 0 && !double.IsNaN(values[i]))
+            .GroupBy(i => rows[i].Client, StringComparer.Ordinal)
+            .Where(g => g.Count() >= MinimumClientValues)
+            .OrderBy(g => StableHash.Of(g.Key))
+            .Select(g => new ClientSample([.. g.Select(i => values[i])], rule == SlotScheme.None ? [] : [.. g.Select(i => SlotChoice.SlotOf(rule, rows[i].TimeUnixNano / 1_000_000))]))
+            .ToList();
+        if (clients.Count < MinimumClients)
         {
-            if (double.IsNaN(values[i]) || rows[i].Client.Length == 0)
-            {
-                continue;
-            }
-
-            var bin = cuts.AsSpan().BinarySearch(values[i]);
-            bin = bin >= 0 ? bin : ~bin;
-            pool[bin]++;
-            if (!clients.TryGetValue(rows[i].Client, out var own))
-            {
-                clients.Add(rows[i].Client, own = new double[bins]);
-            }
-
-            own[bin]++;
+            return (null, 1);
         }
 
-        var total = pool.Sum();
-        var usable = clients.Values.Where(c => c.Sum() >= MinimumClientValues).ToList();
-        if (usable.Count < MinimumClients)
-        {
-            return null;
-        }
-
-        var occupied = Enumerable.Range(0, bins).Where(b => pool[b] > 0).ToArray();
-        if (occupied.Length < 2)
-        {
-            return count;
-        }
-
-        var excess = 0.0;
-        var weight = 0.0;
-        foreach (var client in usable)
-        {
-            var n = client.Sum();
-            var x = occupied.Sum(b => Math.Pow(client[b] - (n * pool[b] / total), 2) / (n * pool[b] / total));
-            excess += (x / (occupied.Length - 1)) - 1;
-            weight += n - 1;
-        }
-
-        return excess <= 0 ? count : Math.Clamp((weight / excess) - 1, 0.5, count);
+        var concentration = ClientSpread.Fit(reference, [.. clients.Where((_, i) => i % 2 == 0)]);
+        return (concentration, ClientSpread.LevelFactor(reference, new EvidenceOptions { Concentration = concentration }, [.. clients.Where((_, i) => i % 2 == 1)]));
     }
 
     /// <summary>Names of variables whose second half is not as the first.</summary>
-    private static List<string> ChangedWithin(IReadOnlyList<Variable> variables, RecordingSink observed, SlotRule rule)
+    private static List<string> ChangedWithin(IReadOnlyList<Variable> variables, RecordingSink observed, SlotScheme rule)
     {
         var changed = new List<string>();
         for (var v = 0; v < variables.Count; v++)
@@ -298,29 +389,15 @@ public sealed class ProfileFitter(MonitorKinds kinds)
             var values = observed.Values(v);
             var half = values.Count / 2;
             double[] first = [.. values.Take(half)];
-            if (first.Count(x => !double.IsNaN(x)) < StreamReference.MinimumValues)
+            if (TryReference(variables[v], first, [.. observed.Rows(v).Take(half)], rule) is not { } reference)
             {
                 continue;
             }
 
-            int[] slots = [.. observed.Rows(v).Select(r => Slots.Of(rule, r.TimeUnixNano))];
-            StreamReference reference;
-            try
-            {
-                var slotted = rule == SlotRule.None ? default : slots.AsSpan(0, half);
-                reference = variables[v].Type == VariableType.Categorical
-                    ? StreamReference.Categorical(first, slotted, Slots.Count(rule))
-                    : StreamReference.Numeric(first, slotted, Slots.Count(rule));
-            }
-            catch (ArgumentException)
-            {
-                continue;
-            }
-
-            var bank = new EvidenceBank(reference);
+            var bank = new EvidenceBank(reference, new EvidenceOptions().ForLevel(StationarityLevel));
             for (var i = half; i < values.Count; i++)
             {
-                bank.Update(values[i], observed.Rows(v)[i].EventHash, slots[i], 1, i);
+                bank.Update(values[i], observed.Rows(v)[i].EventHash, SlotChoice.SlotOf(rule, observed.Rows(v)[i].TimeUnixNano / 1_000_000), 1, i);
                 if (bank.Value >= StationarityLevel * variables.Count)
                 {
                     changed.Add(variables[v].Name);

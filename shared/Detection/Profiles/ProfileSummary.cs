@@ -1,3 +1,5 @@
+using Monitoring.Statistics;
+
 namespace Monitoring.Detection;
 
 /// <summary>What people read of a kept profile.</summary>
@@ -10,7 +12,7 @@ public sealed record ProfileSummary(
     int Draws,
     long FromUnixNano,
     long ToUnixNano,
-    SlotRule Slots,
+    SlotScheme Slots,
     IReadOnlyList<string> Monitors,
     IReadOnlyList<string> Warnings);
 

@@ -22,6 +22,20 @@ internal sealed class RecordingSink(IReadOnlyList<Variable> variables) : IObserv
         }
     }
 
+    /// <summary>Drops what was observed on rows that are not draws.</summary>
+    public void Keep(HashSet<ulong> admitted)
+    {
+        for (var v = 0; v < _rows.Length; v++)
+        {
+            if (!variables[v].EveryRow)
+            {
+                var kept = Enumerable.Range(0, _rows[v].Count).Where(i => admitted.Contains(_rows[v][i].EventHash)).ToList();
+                _values[v] = [.. kept.Select(i => _values[v][i])];
+                _rows[v] = [.. kept.Select(i => _rows[v][i])];
+            }
+        }
+    }
+
     public void Observe(int variable, double value, string subject = "")
     {
         if (!variables[variable].PerSubject || subject.Length > 0 || _row.Client.Length == 0)

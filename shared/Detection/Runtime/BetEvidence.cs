@@ -3,8 +3,8 @@ using Monitoring.Statistics;
 namespace Monitoring.Detection;
 
 /// <summary>
-/// Evidence from e-increments that a monitor computes itself: one Shiryaev–Roberts value per bet in log time, SR ← r·(SR + Δt), averaged, with the alarm
-/// latch of <see cref="GroupedEvidence"/>.
+/// Evidence from e-increments that a monitor computes itself: one Shiryaev–Roberts value per bet in log time, SR ← r·(SR·H/(H + Δt) + Δt) with the horizon
+/// H = level/2 of <see cref="EvidenceOptions.Horizon"/>, averaged, with the alarm latch of <see cref="GroupedEvidence"/>.
 /// </summary>
 internal sealed class BetEvidence
 {
@@ -38,12 +38,13 @@ internal sealed class BetEvidence
     /// <param name="contributions">Filled with shares of the evidence before a restart.</param>
     public LatchEvent Update(ReadOnlySpan<double> logIncrements, double elapsed, long position, Span<double> contributions)
     {
+        var horizon = _latch.Level / 2;
         var sum = 0.0;
         var best = -1.0;
         for (var i = 0; i < _sr.Length; i++)
         {
             var r = double.IsNaN(logIncrements[i]) ? 1 : Math.Exp(logIncrements[i]);
-            _sr[i] = Math.Min(r * (_sr[i] + elapsed), Saturation);
+            _sr[i] = Math.Min(r * ((_sr[i] * (horizon / (horizon + elapsed))) + elapsed), Saturation);
             if (_since[i] < 0 || elapsed > _cusum[i])
             {
                 _since[i] = position;

@@ -46,7 +46,7 @@ internal sealed class EvidenceStream
         }
         else
         {
-            _grouped = new GroupedEvidence([.. _variables.Select(v => new EvidenceVariable(v.Variable.Name, v.Variable.Group, v.Profile.Reference!))], level, options);
+            _grouped = new GroupedEvidence([.. _variables.Select(v => new EvidenceVariable(v.Variable.Name, v.Variable.Group, v.Profile.Reference!, v.Profile.Concentration))], level, options);
         }
     }
 

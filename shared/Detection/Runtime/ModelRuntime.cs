@@ -24,7 +24,7 @@ internal sealed class ModelRuntime
     private readonly double _appearance;
     private readonly bool _isConfigured;
     private readonly List<StateKey> _removed = [];
-    private DrawAdmission _admission;
+    private AdmissionRule _admission;
     private RowBatchBuilder? _builder;
     private ProfileLearner? _learner;
     private MonitorRuntime[] _monitors = [];
@@ -49,7 +49,7 @@ internal sealed class ModelRuntime
         _configurationSha256 = configurationSha256;
         _appearance = appearance;
         _expected = new HashSet<string>(watched.Expected, StringComparer.Ordinal);
-        _admission = new DrawAdmission(watched.SessionGap ?? TimeSpan.Zero);
+        _admission = new AdmissionRule(new AdmissionSettings { SessionGapMs = (long)(watched.SessionGap ?? TimeSpan.Zero).TotalMilliseconds });
 
         // An entry without a version names the profile of one of them; the others learn their own.
         if (watched.ProfileSha256 is { } sha256 && services.Profiles.Contains(name, version, sha256))
@@ -82,7 +82,7 @@ internal sealed class ModelRuntime
 
     public bool IsExpected(string client) => client.Length > 0 && _expected.Contains(client);
 
-    public int SlotOf(long timeUnixNano) => Slots.Of(_profile?.Slots ?? SlotRule.None, timeUnixNano);
+    public int SlotOf(long timeUnixNano) => SlotChoice.SlotOf(_profile?.Slots ?? SlotScheme.None, timeUnixNano / 1_000_000);
 
     public Provenance Provenance() => new()
     {
@@ -178,7 +178,9 @@ internal sealed class ModelRuntime
         if (_changed)
         {
             _changed = false;
-            changes.Add((Key("admission"), _admission.Save()));
+            var admission = new ArrayBufferWriter<byte>();
+            _admission.Save(admission);
+            changes.Add((Key("admission"), admission.WrittenSpan.ToArray()));
             changes.Add((Key("model"), Save()));
         }
 
@@ -201,11 +203,6 @@ internal sealed class ModelRuntime
             Description ??= JsonSerializer.Deserialize<ModelDescription>(description) ?? throw new InvalidDataException($"model {Name} without a description");
         }
 
-        if (values.TryGetValue(Key("admission"), out var admission))
-        {
-            _admission.Restore(admission);
-        }
-
         if (values.TryGetValue(Key("model"), out var model))
         {
             var reader = new CanonicalReader(model);
@@ -218,6 +215,12 @@ internal sealed class ModelRuntime
         if (_profile is null && values.TryGetValue(Key("profile"), out var profile))
         {
             Use(Profile.FromBytes(profile));
+        }
+
+        // After the profile: it brings the settings of the admission.
+        if (values.TryGetValue(Key("admission"), out var admission))
+        {
+            _admission.Restore(admission);
         }
 
         if (_profile is null && Description is not null)
@@ -309,11 +312,11 @@ internal sealed class ModelRuntime
         _profile = profile;
         ProfileSha256 = profile.Sha256();
         Description = profile.Model with { Name = Name, Version = Version, Sha256 = Watched.Sha256.Length > 0 ? Watched.Sha256 : profile.Model.Sha256 };
-        if (Watched.SessionGap is null && profile.SessionGapNano > 0)
+        _admission = new AdmissionRule(new AdmissionSettings
         {
-            _admission = new DrawAdmission(TimeSpan.FromTicks(profile.SessionGapNano / 100));
-        }
-
+            SessionGapMs = (long)(Watched.SessionGap?.TotalMilliseconds ?? profile.SessionGapNano / 1_000_000),
+            AutocorrelationMs = profile.AutocorrelationNano / 1_000_000,
+        });
         _monitors = [.. Watched.Monitors.Select((watched, i) => (watched, i))
             .Where(m => profile.Monitor(m.watched.Name) is { } learned && Fits(learned, m.watched))
             .Select(m => new MonitorRuntime(this, m.i, m.watched, _services.Kinds[m.watched.Kind], profile.Monitor(m.watched.Name)!, _appearance))];

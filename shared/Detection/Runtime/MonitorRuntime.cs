@@ -380,14 +380,11 @@ internal sealed class MonitorRuntime : IObservationSink
     private double Level(double share) => share > 0 ? _budget.Level(share, TimeSpan.FromTicks(Math.Max(1, _model.UnitNano / 100))) : double.MaxValue;
 
     private EvidenceStream[] SubjectStreams(long order) =>
-        [.. _subjectVariables.Select(v => new EvidenceStream(
-            v,
-            Level(_part * BudgetSplit.ByAppearance(order)),
-            _model.UnitNano,
-            v[0].Profile.Concentration is { } s ? _options with { Concentration = v.Min(x => x.Profile.Concentration ?? s) } : _options))];
+        [.. _subjectVariables.Select(v => new EvidenceStream(v, Level(_part * BudgetSplit.ByAppearance(order)) * v.Max(x => x.Profile.LevelFactor), _model.UnitNano, _options))];
 
     private string Uncalibrated() =>
-        _streams.Any(s => s.UncoveredDraws > 0) ? "traffic at hours that the reference does not cover"
+        _profile.Uncalibrated.Length > 0 ? _profile.Uncalibrated
+        : _streams.Any(s => s.UncoveredDraws > 0) ? "traffic at hours that the reference does not cover"
         : _clientsUncalibrated ? "the reference does not show how honest clients differ"
         : _monitor.Variables.Count > 0 && _streams.Length == 0 && _subjectVariables.Length == 0 ? "too few clean values"
         : "";

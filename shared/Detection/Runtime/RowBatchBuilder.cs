@@ -1,4 +1,5 @@
 using Monitoring.Contracts;
+using Monitoring.Statistics;
 
 namespace Monitoring.Detection;
 
@@ -17,7 +18,7 @@ internal sealed class RowBatchBuilder(ModelDescription model)
     /// <param name="offset">Its input offset.</param>
     /// <param name="timeUnixNano">Its log time.</param>
     /// <param name="admission">Decides which rows are independent draws; unreadable ones never are.</param>
-    public void Add(InferenceEvent inference, long offset, long timeUnixNano, DrawAdmission admission)
+    public void Add(InferenceEvent inference, long offset, long timeUnixNano, AdmissionRule admission)
     {
         var rows = RowsOf(inference);
         var readable = rows > 0;
@@ -48,6 +49,7 @@ internal sealed class RowBatchBuilder(ModelDescription model)
         }
 
         var client = inference.Client?.Id ?? "";
+        var clientHash = StableHash.Of(client);
         var idHash = StableHash.Of(inference.Id);
         for (var row = 0; row < rows; row++)
         {
@@ -62,7 +64,7 @@ internal sealed class RowBatchBuilder(ModelDescription model)
                 row,
                 _events.Count,
                 Admitted: false);
-            _rows.Add(readable ? info with { Admitted = admission.Admit(info) } : info);
+            _rows.Add(readable ? info with { Admitted = admission.Offer(clientHash, info.InputHash, timeUnixNano / 1_000_000) == Admission.Draw } : info);
         }
 
         _events.Add(inference);
