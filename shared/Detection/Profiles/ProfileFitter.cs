@@ -14,6 +14,9 @@ public sealed class ProfileFitter(MonitorKinds kinds)
     /// <summary>Level of the replay of a held-out part, in draws; it looks at lower ones too.</summary>
     private const double CheckLevel = 1e6;
 
+    /// <summary>Independent draws below which a longer reference is asked for: both halves of the split need <see cref="StreamReference.MinimumValues"/>.</summary>
+    private const int FewestDraws = 2 * StreamReference.MinimumValues;
+
     /// <summary>Fewest honest clients, and values of each, that show how clients differ.</summary>
     private const int MinimumClients = 6;
     private const int MinimumClientValues = 20;
@@ -57,6 +60,13 @@ public sealed class ProfileFitter(MonitorKinds kinds)
 
         var admission = MeasureDependence(reference, raw.Select(r => (r.Instance.Variables, r.Observed)), sessionGap, warnings);
         var admitted = Admit(reference.All, admission);
+        if (reference.HasTimes && admitted.Count < FewestDraws && reference.All.Count >= 2 * FewestDraws)
+        {
+            // A step looks like long memory too: say which of the two it is, where the events themselves tell.
+            var steps = raw.SelectMany(r => ChangedWithin(r.Instance.Variables, r.Observed, SlotScheme.None).Select(name => $"{r.Monitor.Name}: {name}")).ToList();
+            changed.AddRange(steps.Count > 0 ? steps : [string.Create(CultureInfo.InvariantCulture, $"only {admitted.Count} of {reference.All.Count} events are independent draws")]);
+        }
+
         foreach (var (_, _, _, _, observed) in raw)
         {
             observed.Keep(admitted);
