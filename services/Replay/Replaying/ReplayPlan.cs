@@ -1,0 +1,95 @@
+using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Detection;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+
+namespace Monitoring.Replay.Replaying;
+
+/// <summary>What an isolated run watches: the groups of a configuration, with copies of the installation's profiles in a folder that goes with it.</summary>
+internal sealed class ReplayPlan : IDisposable
+{
+    private readonly string _folder;
+
+    private ReplayPlan(string folder, IReadOnlyList<(MonitorGroupConfiguration Configuration, ProfileStore Profiles)> groups)
+    {
+        _folder = folder;
+        Groups = groups;
+    }
+
+    public IReadOnlyList<(MonitorGroupConfiguration Configuration, ProfileStore Profiles)> Groups { get; }
+
+    /// <summary>Makes a plan.</summary>
+    /// <param name="services">A host's services, built from <paramref name="configuration"/>.</param>
+    /// <param name="configuration">What is to be run.</param>
+    /// <param name="profileFolder">The installation's <c>profiles</c> folder; copied.</param>
+    /// <param name="liveHashes">Configuration hashes that findings of the range carry: of the plans that are possible (the approved profile, or one learned from the traffic itself) the one with such a hash is taken.</param>
+    /// <param name="refit">Fit profiles anew where the configuration names reference data: for settings that differ from the installation's.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<ReplayPlan> CreateAsync(IServiceProvider services, LoadedConfiguration configuration, string profileFolder, IReadOnlySet<string> liveHashes, bool refit, CancellationToken cancellationToken)
+    {
+        var kinds = services.GetRequiredService<MonitorKinds>();
+        var planner = services.GetRequiredService<MonitorPlanner>();
+        var catalog = services.GetRequiredService<ModelCatalog>();
+        var time = services.GetRequiredService<TimeProvider>();
+        var folder = Directory.CreateTempSubdirectory("monitoring-replay-").FullName;
+        try
+        {
+            var isolated = configuration with { Value = configuration.Value with { Data = folder } };
+            var stores = new ProfileStores(isolated, time);
+            var fitter = ActivatorUtilities.CreateInstance<ReferenceFitter>(services, isolated, stores);
+            if (!refit)
+            {
+                Copy(profileFolder, Path.Combine(folder, "profiles"));
+            }
+
+            var groups = new List<(MonitorGroupConfiguration, ProfileStore)>();
+            foreach (var group in kinds.Names.Select(n => MonitorPlanner.GroupOf(kinds[n].Family)).Distinct().Order(StringComparer.Ordinal))
+            {
+                var watched = configuration.Value.Models.Where(m => planner.MonitorsOf(m).Any(x => MonitorPlanner.GroupOf(x.Kind.Family) == group)).ToList();
+                if (watched.Count == 0)
+                {
+                    continue;
+                }
+
+                var described = watched.ToDictionary(m => m.Name, m => catalog.Describe(m), StringComparer.Ordinal);
+                var approved = new Dictionary<string, string?>(StringComparer.Ordinal);
+                foreach (var model in watched)
+                {
+                    approved[model.Name] = await fitter.EnsureAsync(group, model, described[model.Name], cancellationToken).ConfigureAwait(false);
+                }
+
+                var plan = planner.Configure(group, m => described[m.Name], m => approved[m.Name]);
+                var learning = planner.Configure(group, m => described[m.Name], m => m.Reference is null ? null : approved[m.Name]);
+                groups.Add((!liveHashes.Contains(plan.Sha256()) && liveHashes.Contains(learning.Sha256()) ? learning : plan, stores[group]));
+            }
+
+            return new ReplayPlan(folder, groups);
+        }
+        catch
+        {
+            Directory.Delete(folder, recursive: true);
+            throw;
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static void Copy(string from, string to)
+    {
+        if (!Directory.Exists(from))
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(to);
+        foreach (var directory in Directory.GetDirectories(from, "*", SearchOption.AllDirectories))
+        {
+            Directory.CreateDirectory(Path.Combine(to, Path.GetRelativePath(from, directory)));
+        }
+
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetRelativePath(from, file)), overwrite: true);
+        }
+    }
+}
