@@ -21,14 +21,26 @@ internal sealed class KafkaPartition
     private long _position = -1;
     private long _positionTime;
 
-    public KafkaPartition(KafkaSubscription subscription, KafkaAssignment assignment)
+    public KafkaPartition(KafkaSubscription subscription, KafkaAssignment assignment, long? committed, OffsetRange retained)
     {
+        Committed = committed;
+        Retained = retained;
+        AssignedOffset = committed is { } c && c >= retained.Start && c <= retained.End ? c : retained.Start;
         _subscription = subscription;
         Assignment = assignment;
         _bufferRecords = subscription.Subscription.MaxBatch * 4;
     }
 
     public KafkaAssignment Assignment { get; }
+
+    /// <summary>The group's committed offset when the partition was assigned.</summary>
+    public long? Committed { get; }
+
+    /// <summary>What the log held then.</summary>
+    public OffsetRange Retained { get; }
+
+    /// <summary>Where the fetcher is put until the processor has restored.</summary>
+    public long AssignedOffset { get; }
 
     public Task Released => _released.Task;
 
@@ -113,7 +125,7 @@ internal sealed class KafkaPartition
             processor = _subscription.Subscription.CreateProcessor(Assignment);
             var resume = await processor.StartAsync(_stop.Token).ConfigureAwait(false);
             consistent = true;
-            var position = await _subscription.ResolveAsync(Assignment.Partition, resume, _stop.Token).ConfigureAwait(false);
+            var position = await _subscription.ResolveAsync(this, resume, _stop.Token).ConfigureAwait(false);
             Volatile.Write(ref _position, position);
             _subscription.Resume(this, position);
             while (!_stop.IsCancellationRequested)

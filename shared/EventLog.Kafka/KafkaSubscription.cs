@@ -67,6 +67,7 @@ internal sealed class KafkaSubscription : ISubscription
         var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
         try
         {
+            // Also where fetching began there: what arrived before the pause was dropped.
             _consumer!.Seek(new TopicPartitionOffset(tp, position));
             _consumer.Resume([tp]);
             partition.Delivering = true;
@@ -81,17 +82,20 @@ internal sealed class KafkaSubscription : ISubscription
     });
 
     /// <summary>Where to go on: the processor's own offset, else the committed one, else the start. Checks it against what is retained.</summary>
-    public async Task<long> ResolveAsync(int partition, long? resume, CancellationToken cancellationToken)
+    public async Task<long> ResolveAsync(KafkaPartition partition, long? resume, CancellationToken cancellationToken)
     {
-        var tp = new TopicPartition(Subscription.Topic, partition);
-        var retained = await _log.AskAsync($"offsets of {tp.Topic}/{partition}", () => _log.Offsets(tp), cancellationToken).ConfigureAwait(false);
-        var position = resume ?? await _log.AskAsync(
-            $"committed offset of group '{Subscription.Group}' on {tp.Topic}/{partition}",
-            () => _consumer!.Committed([tp], s_request)[0].Offset is { IsSpecial: false } offset ? offset.Value : (long?)null,
-            cancellationToken).ConfigureAwait(false) ?? retained.Start;
+        var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+        var position = resume ?? partition.Committed ?? partition.Retained.Start;
+        var retained = partition.Retained;
+        if (position < retained.Start || position > retained.End)
+        {
+            // The log may have grown since the assignment.
+            retained = await _log.AskAsync($"offsets of {tp.Topic}/{tp.Partition.Value}", () => _log.Offsets(tp), cancellationToken).ConfigureAwait(false);
+        }
+
         return position >= retained.Start && position <= retained.End
             ? position
-            : throw new OffsetOutOfRangeException(Subscription.Group, tp.Topic, partition, position, retained);
+            : throw new OffsetOutOfRangeException(Subscription.Group, tp.Topic, tp.Partition.Value, position, retained);
     }
 
     /// <summary>Commits. Blocks.</summary>
@@ -307,20 +311,40 @@ internal sealed class KafkaSubscription : ISubscription
     }
 
     /// <summary>
-    /// Partitions begin at the end and paused: nothing useful is fetched while the processor restores, and then the poll loop seeks,
-    /// which fails inside of this handler.
+    /// Returns absolute offsets, always. With a logical one (begin, end, stored) librdkafka asks a broker for the number, and when the answer comes after
+    /// the seek to where the processor resumes, it asks again and goes there instead: a silent gap (tried, 2.15.1). Seeking inside of this handler fails.
     /// </summary>
-    private IEnumerable<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
+    private List<TopicPartitionOffset> OnAssigned(List<TopicPartition> partitions)
     {
         var epoch = GroupGeneration.Of(_consumer!);
+        var committed = Ask("committed offsets", () => _consumer!.Committed(partitions, s_request)).ToDictionary(c => c.Partition.Value, c => c.Offset);
+        var offsets = new List<TopicPartitionOffset>();
         foreach (var tp in partitions)
         {
-            var partition = new KafkaPartition(this, new KafkaAssignment(this, tp.Partition.Value, epoch));
+            var retained = Ask("offsets", () => _log.Offsets(tp));
+            var partition = new KafkaPartition(this, new KafkaAssignment(this, tp.Partition.Value, epoch), committed[tp.Partition.Value] is { IsSpecial: false } offset ? offset.Value : null, retained);
             _partitions[tp.Partition.Value] = partition;
             partition.Start();
+            offsets.Add(new TopicPartitionOffset(tp, partition.AssignedOffset));
         }
 
-        return partitions.Select(tp => new TopicPartitionOffset(tp, Offset.End));
+        return offsets;
+    }
+
+    /// <summary>Asks the brokers, and again while they are away and the group can still count on this member. Blocks the poll loop.</summary>
+    private T Ask<T>(string what, Func<T> ask)
+    {
+        while (true)
+        {
+            try
+            {
+                return ask();
+            }
+            catch (KafkaException e) when (KafkaFailure.IsTransient(e.Error) && PolledRecently && !_stopping)
+            {
+                Unreachable($"{what} of '{Subscription.Topic}': {e.Error.Reason}");
+            }
+        }
     }
 
     private void OnRevoked(List<TopicPartitionOffset> partitions) =>

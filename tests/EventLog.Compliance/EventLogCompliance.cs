@@ -256,6 +256,255 @@ public abstract class EventLogCompliance : IAsyncLifetime
         Assert.Single(await ReadAsync(topic, 0, 100));
     }
 
+    [Fact]
+    public async Task Offset_is_found_by_append_time()
+    {
+        Assert.SkipWhen(Harness.WithoutTimeLookup is not null, Harness.WithoutTimeLookup ?? "");
+        var topic = await Harness.TopicAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            await Log.AppendAsync(topic, new LogRecord("k"u8.ToArray(), "v"u8.ToArray(), []), Cancel);
+            var appended = (await ReadAllAsync(topic))[^1].TimeUnixNano;
+            await Eventually.TrueAsync(() => (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100 > appended + 5_000_000, "the clock moves on by 5 ms");
+        }
+
+        // A carried log time does not change where a record is in append time.
+        await Log.AppendAsync(topic, new LogRecord("k"u8.ToArray(), "v"u8.ToArray(), [new(Headers.LogTime, "1"u8.ToArray())]), Cancel);
+        var times = (await ReadAllAsync(topic)).Select(e => e.TimeUnixNano).ToArray();
+        Assert.True(times[0] < times[1] && times[1] < times[2]);
+        Assert.Equal(0, await Log.FindOffsetAsync(topic, 0, 0, Cancel));
+        Assert.Equal(0, await Log.FindOffsetAsync(topic, 0, times[0], Cancel));
+        Assert.Equal(1, await Log.FindOffsetAsync(topic, 0, times[0] + 1, Cancel));
+        Assert.Equal(1, await Log.FindOffsetAsync(topic, 0, times[1], Cancel));
+        Assert.Equal(2, await Log.FindOffsetAsync(topic, 0, times[2], Cancel));
+        Assert.Equal(3, await Log.FindOffsetAsync(topic, 0, times[2] + 1, Cancel));
+        Assert.Equal(4, await Log.FindOffsetAsync(topic, 0, times[2] + 3_600_000_000_000, Cancel));
+    }
+
+    [Fact]
+    public async Task Tombstones_pass_in_compacted_topics_only()
+    {
+        var compacted = await Harness.TopicAsync(compacted: true);
+        await Log.AppendAsync(compacted, [Record("a", "1"), new LogRecord("b"u8.ToArray(), null, []), Record("c", "3")], Cancel);
+        await using var member = await new RecordingMember().JoinAsync(Log, "g", compacted);
+        await Eventually.TrueAsync(() => member.All.Count == 3, "all records arrive", s_long);
+        Assert.Equal([true, false, true], member.All.Select(e => e.Value is not null));
+        Assert.Equal([true, false, true], (await ReadAllAsync(compacted)).Select(e => e.Value is not null));
+        await Assert.ThrowsAsync<EventLogException>(async () => await Log.AppendAsync(compacted, Record("", "no key"), Cancel));
+
+        var plain = await Harness.TopicAsync();
+        await Assert.ThrowsAsync<EventLogException>(async () => await Log.AppendAsync(plain, new LogRecord("b"u8.ToArray(), null, []), Cancel));
+    }
+
+    [Fact]
+    public async Task Newest_record_of_a_key_is_kept_in_compacted_topics()
+    {
+        var topic = await Harness.TopicAsync(compacted: true);
+        for (var round = 0; round < 8; round++)
+        {
+            await Log.AppendAsync(topic, [.. Enumerable.Range(0, 10).Select(k => new LogRecord(new[] { (byte)k }, Enumerable.Repeat((byte)round, 5000).ToArray(), []))], Cancel);
+        }
+
+        await Harness.CompactAsync(topic);
+        var newest = new Dictionary<byte, LogEntry>();
+        var entries = await ReadAllAsync(topic);
+        foreach (var entry in entries)
+        {
+            newest[entry.Key.Span[0]] = entry;
+        }
+
+        Assert.Equal(10, newest.Count);
+        Assert.All(newest.Values, e => Assert.Equal(7, e.Value!.Value.Span[0]));
+        Assert.Equal(entries.Select(e => e.Offset).Order(), entries.Select(e => e.Offset));
+        Assert.Equal(80, (await Log.GetOffsetsAsync(topic, 0, Cancel)).End);
+    }
+
+    [Fact]
+    public async Task Resuming_below_retention_is_an_error_that_names_the_range()
+    {
+        var topic = await Harness.TopicAsync();
+        await Log.AppendAsync(topic, [Record("k", "0"), Record("k", "1")], Cancel);
+        await using (var first = await new RecordingMember().JoinAsync(Log, "g", topic))
+        {
+            await Eventually.TrueAsync(() => first.All.Count == 2, "two records are committed", s_long);
+        }
+
+        await Log.AppendAsync(topic, [.. Enumerable.Range(2, 6).Select(i => Record("k", $"{i}"))], Cancel);
+        await Harness.RetireAsync(topic, 5);
+
+        await using var late = await new RecordingMember().JoinAsync(Log, "g", topic);
+        var error = await Assert.ThrowsAsync<OffsetOutOfRangeException>(() => late.Subscription.Completion.WaitAsync(s_long, Cancel));
+        Assert.Equal((topic, 0, 2L), (error.Topic, error.Partition, error.Offset));
+        Assert.True(error.Retained.Start >= 5, $"{error.Retained}");
+        Assert.Empty(late.All);
+        Assert.Equal(error.Retained.Start, (await Log.GetOffsetsAsync(topic, 0, Cancel)).Start);
+        Assert.All(await ReadAllAsync(topic), e => Assert.True(e.Offset >= error.Retained.Start));
+
+        await Log.AppendAsync(topic, Record("k", "last"), Cancel);
+        await using var aware = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(error.Retained.Start) }.JoinAsync(Log, "g", topic);
+        await Eventually.TrueAsync(() => aware.Values.Contains("last"), "a member that accounts for the gap goes on", s_long);
+        Assert.Equal(error.Retained.Start, aware.All.First().Offset);
+    }
+
+    [Fact]
+    public async Task Resuming_beyond_the_end_is_an_error()
+    {
+        var topic = await Harness.TopicAsync();
+        await Log.AppendAsync(topic, Record("k", "0"), Cancel);
+        await using var member = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(1000) }.JoinAsync(Log, "g", topic);
+        var error = await Assert.ThrowsAsync<OffsetOutOfRangeException>(() => member.Subscription.Completion.WaitAsync(s_long, Cancel));
+        Assert.Equal(1, error.Retained.End);
+        Assert.Contains("beyond", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Partitions_are_shared_by_two_and_three_members_and_nothing_is_lost()
+    {
+        var topic = await Harness.TopicAsync(partitions: 6);
+        var expected = new List<string>();
+        async Task AppendAsync(int count)
+        {
+            var values = Enumerable.Range(expected.Count, count).Select(i => $"{i}").ToArray();
+            expected.AddRange(values);
+            await Log.AppendAsync(topic, [.. values.Select(v => Record($"key-{v}", v))], Cancel);
+        }
+
+        await AppendAsync(300);
+        await using var a = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await Eventually.TrueAsync(() => a.Running.Length == 6, "the first member owns all", s_long);
+        await AppendAsync(300);
+        await using var b = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await Eventually.TrueAsync(() => a.Running.Length == 3 && b.Running.Length == 3, "two members own three each", s_long);
+        await AppendAsync(300);
+        await using var c = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await Eventually.TrueAsync(() => a.Running.Length == 2 && b.Running.Length == 2 && c.Running.Length == 2, "three members own two each", s_long);
+        Assert.Equal([0, 1, 2, 3, 4, 5], a.Running.Concat(b.Running).Concat(c.Running).Order());
+        await AppendAsync(300);
+        await b.DisposeAsync();
+        await Eventually.TrueAsync(() => a.Running.Length == 3 && c.Running.Length == 3, "two members are left with three each", s_long);
+        await AppendAsync(300);
+
+        RecordingMember[] members = [a, b, c];
+        string Missing() => string.Join(", ", expected.Except(members.SelectMany(m => m.Values)).Select(v => $"{v} in {KeyPartitioner.Partition(Encoding.UTF8.GetBytes($"key-{v}"), 6)}"));
+        try
+        {
+            await Eventually.TrueAsync(() => expected.ToHashSet().SetEquals(members.SelectMany(m => m.Values)), "every record was processed", TimeSpan.FromSeconds(20));
+        }
+        catch (TimeoutException)
+        {
+            Assert.Fail($"missing: {Missing()}; a {string.Join(",", a.Running)} b {string.Join(",", b.Running)} c {string.Join(",", c.Running)} " + string.Join(";", members.SelectMany((m, i) => m.Processors.Select(p => $"{i}:{p.Assignment.Partition}@{p.Assignment.OwnerEpoch} n={p.Entries.Count} lost={p.StoppedLost} {(p.Entries.IsEmpty ? -1 : p.Entries.First().Offset)}..{(p.Entries.IsEmpty ? -1 : p.Entries.Last().Offset)}"))));
+        }
+
+        var runs = members.SelectMany(m => m.Processors).Where(p => p.Started).ToArray();
+        Assert.All(runs, r => Assert.Equal(r.Entries.Select(e => e.Offset).Distinct().Order(), r.Entries.Select(e => e.Offset)));
+        Assert.All(runs, r => Assert.NotEqual(true, r.StoppedLost));
+        foreach (var partition in runs.GroupBy(r => r.Assignment.Partition))
+        {
+            var epochs = partition.Select(r => r.Assignment.OwnerEpoch).ToArray();
+            Assert.Equal(epochs.Length, epochs.Distinct().Count());
+        }
+
+        Assert.True(c.Processors.Min(p => p.Assignment.OwnerEpoch) > a.Processors.Min(p => p.Assignment.OwnerEpoch));
+    }
+
+    [Fact]
+    public async Task Stalled_owner_loses_its_partition_and_may_write_nothing_when_it_wakes_up()
+    {
+        var topic = await Harness.TopicAsync(partitions: 2);
+        for (var i = 0; i < 20; i++)
+        {
+            await Log.AppendAsync(topic, Record("k", $"{i}", partition: i % 2), Cancel);
+        }
+
+        var stall = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var stalled = await new RecordingMember { OnBatch = async (_, _) => await stall.Task }.JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await Eventually.TrueAsync(() => stalled.Running.Length == 2, "the first member owns both", s_long);
+        Assert.All(stalled.Processors, p => Assert.True(p.Assignment.MayWrite));
+
+        await using var next = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await Eventually.TrueAsync(() => next.All.Count >= 10, "the second member gets one partition, from its first uncommitted record", s_long);
+        var taken = next.Processors.First(p => !p.Entries.IsEmpty).Assignment.Partition;
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => (long)i), next.All.Where(e => e.Partition == taken).Select(e => e.Offset).Distinct());
+        var loser = stalled.Processors.First(p => p.Assignment.Partition == taken);
+        Assert.False(loser.Assignment.MayWrite);
+        Assert.True(next.Processors.First(p => p.Assignment.Partition == taken).Assignment.OwnerEpoch > loser.Assignment.OwnerEpoch);
+
+        var error = await Assert.ThrowsAsync<EventLogException>(async () => await loser.Assignment.CommitAsync(3, Cancel));
+        Assert.Contains("no longer owns", error.Message, StringComparison.Ordinal);
+        stall.SetResult();
+        await Eventually.TrueAsync(() => loser.StoppedLost == true, "the stalled processor is told that the partition is lost", s_long);
+    }
+
+    [Fact]
+    public async Task Slow_group_falls_behind_visibly_and_loses_nothing()
+    {
+        var topic = await Harness.TopicAsync(maxAge: TimeSpan.FromHours(1));
+        var group = $"slow-{Harness.Run}";
+        var open = new SemaphoreSlim(0);
+        await using var member = await new RecordingMember { OnBatch = async (_, _) => await open.WaitAsync(Cancel) }.JoinAsync(Log, group, topic, maxBatch: 10);
+        for (var i = 0; i < 2000; i += 50)
+        {
+            await Log.AppendAsync(topic, [.. Enumerable.Range(i, 50).Select(n => new LogRecord("k"u8.ToArray(), BitConverter.GetBytes(n).Concat(new byte[500]).ToArray(), []))], Cancel);
+        }
+
+        await Eventually.TrueAsync(() => GaugeReader.Read("monitoring_eventlog_lag_records", group) >= 1000, "the lag shows", s_long);
+        await Eventually.TrueAsync(() => GaugeReader.Read("monitoring_eventlog_lag_seconds", group) > 0, "the lag in seconds shows", s_long);
+        Assert.InRange(GaugeReader.Read("monitoring_eventlog_time_to_retention_seconds", group) ?? -1, 1, 3600);
+        open.Release(1_000_000);
+        await Eventually.TrueAsync(() => member.All.Count == 2000, "the group catches up", s_long);
+        Assert.Equal(Enumerable.Range(0, 2000), member.All.Select(e => BitConverter.ToInt32(e.Value!.Value.Span)));
+        await Eventually.TrueAsync(() => GaugeReader.Read("monitoring_eventlog_lag_records", group) == 0, "the lag is gone", s_long);
+    }
+
+    [Fact]
+    public async Task Slow_restore_delays_only_its_own_partition()
+    {
+        var topic = await Harness.TopicAsync(partitions: 2);
+        await Log.AppendAsync(topic, [Record("a", "0", partition: 0), Record("a", "1", partition: 1)], Cancel);
+        var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var member = await new RecordingMember
+        {
+            OnStart = async (assignment, _) =>
+            {
+                if (assignment.Partition == 1)
+                {
+                    await restored.Task;
+                }
+
+                return null;
+            },
+        }.JoinAsync(Log, "g", topic);
+        await Eventually.TrueAsync(() => member.Values.Contains("0"), "the other partition is processed meanwhile", s_long);
+        Assert.DoesNotContain("1", member.Values);
+        restored.SetResult();
+        await Eventually.TrueAsync(() => member.Values.Contains("1"), "the restored partition is processed", s_long);
+    }
+
+    [Fact]
+    public async Task Dead_letters_keep_the_record_and_say_why_and_whence()
+    {
+        var topic = await Harness.TopicAsync();
+        using var letters = new DeadLetters(Log, topic, "decoders");
+        Assert.Equal($"{topic}.dlq.decoders", letters.Topic);
+        await Harness.PrepareTopicAsync(letters.Topic, 1);
+        await Log.AppendAsync(topic, [Record("k", "good"), new LogRecord("key"u8.ToArray(), new byte[] { 255, 0, 1 }, [new("ce_id", "7"u8.ToArray())])], Cancel);
+        await using var member = await new RecordingMember
+        {
+            OnBatch = async (_, batch) =>
+            {
+                foreach (var entry in batch.Where(e => e.Value!.Value.Span[0] == 255))
+                {
+                    await letters.WriteAsync(entry, "not protobuf: größer", Cancel);
+                }
+            },
+        }.JoinAsync(Log, "decoders", topic);
+        await Eventually.TrueAsync(() => member.All.Count == 2, "both records are processed", s_long);
+        var letter = Assert.Single(await ReadAllAsync(letters.Topic));
+        Assert.Equal("key", Text(letter.Key));
+        Assert.Equal([255, 0, 1], letter.Value!.Value.ToArray());
+        Assert.Equal([("ce_id", "7"), (Headers.DeadLetterReason, "not protobuf: größer"), (Headers.DeadLetterOrigin, $"{topic}/0/1")], letter.Headers.Select(h => (h.Name, Text(h.Value))));
+    }
+
     protected Task<List<LogEntry>> ReadAllAsync(string topic, int partition = 0) => ReadAsync(topic, 0, long.MaxValue, partition);
 
     private async Task<List<LogEntry>> ReadAsync(string topic, long from, long to, int partition = 0)

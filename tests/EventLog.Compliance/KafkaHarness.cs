@@ -23,7 +23,7 @@ internal sealed class KafkaHarness : LogHarness
         _loggers = loggers ?? NullLoggerFactory.Instance;
         var real = RealBroker;
         _mock = real is null ? new MockKafkaCluster() : null;
-        var consumer = real is null || Environment.GetEnvironmentVariable("MONITORING_TEST_KAFKA_PROTOCOL") == "consumer";
+        var consumer = (Environment.GetEnvironmentVariable("MONITORING_TEST_KAFKA_PROTOCOL") ?? (real is null ? "consumer" : "classic")) == "consumer";
         _options = new KafkaEventLogOptions
         {
             BootstrapServers = real ?? _mock!.BootstrapServers,
@@ -70,7 +70,7 @@ internal sealed class KafkaHarness : LogHarness
         _mock?.Dispose();
     }
 
-    protected override ValueTask PrepareTopicAsync(string name, int partitions)
+    public override ValueTask PrepareTopicAsync(string name, int partitions)
     {
         _mock?.CreateTopic(name, partitions);
         return ValueTask.CompletedTask;

@@ -32,9 +32,13 @@ public abstract class LogHarness : IAsyncDisposable
     /// <summary>Makes the log's retention take everything below <paramref name="offset"/> (one partition).</summary>
     public abstract ValueTask RetireAsync(string topic, long offset);
 
+    /// <summary>Makes compaction happen where the test can; else it happens when the broker finds time.</summary>
+    public virtual ValueTask CompactAsync(string topic) => ValueTask.CompletedTask;
+
     public abstract ValueTask DisposeAsync();
 
-    protected virtual ValueTask PrepareTopicAsync(string name, int partitions) => ValueTask.CompletedTask;
+    /// <summary>Does outside of the log what its implementation cannot do here.</summary>
+    public virtual ValueTask PrepareTopicAsync(string name, int partitions) => ValueTask.CompletedTask;
 
     public static LogRecord Record(string key, string value, int? partition = null) =>
         new(Encoding.UTF8.GetBytes(key), Encoding.UTF8.GetBytes(value), [], partition);
