@@ -10,6 +10,7 @@ internal static class Program
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,
+        ["runtime"] = Suites.RuntimeSuite.RunAsync,
     };
 
     private static async Task<int> Main(string[] args)

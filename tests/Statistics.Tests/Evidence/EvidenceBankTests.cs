@@ -296,6 +296,38 @@ public sealed class EvidenceBankTests
         Assert.InRange(needed, 1, 40);
     }
 
+    /// <summary>Few draws per period: tolerated bets have r = 1 and SR is a clock that strikes about once per period; the horizon stops it (docs/adr/0031).</summary>
+    [Fact]
+    public void With_the_horizon_a_calm_stream_does_not_alarm_like_a_clock()
+    {
+        const double Level = 2_000;
+        int Crossings(EvidenceOptions options)
+        {
+            var crossings = 0;
+            for (var seed = 0; seed < 10; seed++)
+            {
+                var bank = new EvidenceBank(StreamReference.Numeric(Samples.Gaussian(seed, 5_000)), options);
+                foreach (var value in Samples.Gaussian(1_000 + seed, 2_000))
+                {
+                    // Ten units of time a draw: 200 draws a period.
+                    bank.Update(value, 1, 0, 10, 0);
+                    if (bank.Value >= Level)
+                    {
+                        crossings++;
+                        bank.Restart();
+                    }
+                }
+            }
+
+            return crossings;
+        }
+
+        var clock = Crossings(new EvidenceOptions());
+        var withHorizon = Crossings(new EvidenceOptions().ForLevel(Level));
+        Assert.True(clock >= 30, $"{clock} of 100 allowed");
+        Assert.True(withHorizon <= clock / 3, $"{withHorizon} against {clock}");
+    }
+
     private static byte[] Save(EvidenceBank bank)
     {
         var buffer = new ArrayBufferWriter<byte>();

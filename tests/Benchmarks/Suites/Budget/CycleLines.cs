@@ -117,17 +117,18 @@ internal static class CycleLines
         {
             var repeats = Simulation.Scaled(runs, scale);
             var days = 30 * Math.Min(1, scale * runs);
-            foreach (var options in new[] { Simulation.Equality, Simulation.Default })
+            const double Level = 30 * 2_000 / 10.0;
+            foreach (var (number, options) in new[] { (1, Simulation.Equality), (2, Simulation.Default), (3, Simulation.Default.ForLevel(Level)) })
             {
                 var alarms = 0L;
                 for (var run = 0; run < repeats; run++)
                 {
                     var random = new Random(50_000 + run);
                     var bank = new EvidenceBank(StreamReference.Numeric(Simulation.Gaussians(random, 5_000)), options);
-                    alarms += Simulation.Crossings(bank, 30 * 2_000 / 10.0, (int)(days * 2_000 * factor), _ => Simulation.Gaussian(random), elapsed: 1 / factor, seed: run);
+                    alarms += Simulation.Crossings(bank, Level, (int)(days * 2_000 * factor), _ => Simulation.Gaussian(random), elapsed: 1 / factor, seed: run);
                 }
 
-                yield return Simulation.Alarms(id + (options.Tolerance == 0 ? "1" : "2"), $"traffic at {factor} times the fitted rate, 10 per 30 d, δ = {options.Tolerance}", repeats * days / 30 * 10, alarms, $"{repeats} × {days:F1} days of {2_000 * factor:N0}");
+                yield return Simulation.Alarms(id + number, $"traffic at {factor} times the fitted rate, 10 per 30 d, δ = {options.Tolerance}{(options.Horizon is null ? "" : ", with the horizon")}", repeats * days / 30 * 10, alarms, $"{repeats} × {days:F1} days of {2_000 * factor:N0}");
             }
         }
     }

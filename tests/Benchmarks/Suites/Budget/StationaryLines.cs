@@ -37,7 +37,7 @@ internal static class StationaryLines
             ("1f", Simulation.Default.ForLevel(Simulation.MonthLevel), "with the horizon"),
         })
         {
-            var streams = Simulation.Scaled(10, scale, 2);
+            var streams = Simulation.Scaled(6, scale, 2);
             var alarms = 0L;
             for (var stream = 0; stream < streams; stream++)
             {
