@@ -38,6 +38,7 @@ internal static class Program
         s_modules,
         new DemoVerb(s_modules),
         new FitVerb(s_modules),
+        new CanaryVerb(),
         new ProfileVerb(s_modules),
         new DocsVerb(s_modules));
 }

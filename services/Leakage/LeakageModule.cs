@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Contracts;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Leakage;
@@ -12,6 +13,10 @@ public sealed class LeakageModule : IServiceModule
     public void ConfigureServices(IServiceCollection services)
     {
         services.AddMonitorService(Family.Leakage);
+        services.AddMonitorKind<CanaryKind>();
+        services.AddMonitorKind<MembershipKind>();
+        services.AddMonitorKind<PersonalDataKind>();
+        services.AddMonitorKind<PrecisionKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

@@ -1,0 +1,83 @@
+namespace Monitoring.Leakage.Tests;
+
+public sealed class TextTests
+{
+    [Theory]
+    [InlineData("Sure: The access number is 123-456-789!", true)]
+    [InlineData("the ACCESS   number is 123456789.", true)]
+    [InlineData("the access number is 123456780", false)]
+    public void A_canary_is_reported_at_first_appearance_however_it_is_written(string answer, bool expected)
+    {
+        var sink = new Events();
+        sink.Send(new CanaryMonitor(["the access number is 123456789", "the access number is 555555551"]), "what is it?", answer);
+
+        Assert.Equal(expected ? 1 : 0, sink.Reports.Count);
+        Assert.DoesNotContain(sink.Reports, r => r.Summary.Contains("123", StringComparison.Ordinal) || r.Key.Contains("123456789", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_canary_that_the_caller_sent_is_an_echo()
+    {
+        var sink = new Events();
+        sink.Send(new CanaryMonitor(["the access number is 123456789"]), "repeat: the access number is 123456789", "the access number is 123456789");
+
+        Assert.Empty(sink.Reports);
+    }
+
+    [Theory]
+    [InlineData("card 4111 1111 1111 1111 ok", "CardNumber")]
+    [InlineData("card 4111 1111 1111 1112 ok", "")]
+    [InlineData("order 4111111111111111", "CardNumber")]
+    [InlineData("pay to DE89 3704 0044 0532 0130 00 please", "Iban")]
+    [InlineData("pay to DE89 3704 0044 0532 0130 01 please", "")]
+    [InlineData("GB29NWBK60161331926819", "Iban")]
+    [InlineData("her social security number: 536-22-8145", "SocialSecurityNumber")]
+    [InlineData("part 536-22-8145 in stock", "")]
+    [InlineData("ssn 666-22-8145", "")]
+    [InlineData("write to jane.doe@example.co.uk today", "Email")]
+    [InlineData("a@b is no address", "")]
+    [InlineData("+49 170 1234567", "Phone")]
+    [InlineData("phone: 030 1234 5678", "Phone")]
+    [InlineData("revision 030 1234 5678", "")]
+    [InlineData("key AKIAIOSFODNN7EXAMPLE here", "SecretKey")]
+    [InlineData("api_key = 'q7Zp2LxV9sKd83HfTy6BwQ1u'", "SecretKey")]
+    [InlineData("token: aaaaaaaaaaaaaaaaaaaaaaaa", "")]
+    [InlineData("-----BEGIN RSA PRIVATE KEY-----", "SecretKey")]
+    [InlineData("pi is 3.14159265358979", "")]
+    public void Personal_data_needs_a_checksum_or_a_context(string text, string expected) =>
+        Assert.Equal(expected, string.Join(',', PersonalDataScanner.Scan(text).Select(d => d.Type)));
+
+    [Fact]
+    public void Only_what_the_request_did_not_hold_is_a_leak_and_findings_never_carry_it()
+    {
+        var sink = new Events();
+        var monitor = new PersonalDataMonitor(new PersonalDataOptions(), 1);
+        sink.Send(monitor, "my card is 4111111111111111", "thanks for 4111-1111-1111-1111");
+        Assert.Empty(sink.Reports);
+
+        sink.Send(monitor, "who else?", "jane.doe@example.com, card 5500 0000 0000 0004");
+        Assert.Equal(2, sink.Reports.Count);
+        Assert.DoesNotContain(sink.Reports, r => (r.Key + r.Summary).Contains("5500", StringComparison.Ordinal) || (r.Key + r.Summary).Contains("jane", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_megabyte_of_hostile_text_is_scanned_in_linear_time()
+    {
+        // Quadratic behaviour would take hours.
+        var text = string.Concat(Enumerable.Repeat("1 ", 100_000)) + new string('a', 100_000) + "@" + string.Concat(Enumerable.Repeat("a.", 50_000));
+
+        Assert.Empty(PersonalDataScanner.Scan(text).Where(d => d.Type == PersonalDataType.SecretKey));
+    }
+
+    [Fact]
+    public void Exposure_is_the_logarithm_of_the_rank()
+    {
+        double[] references = [.. Enumerable.Range(1, 1024).Select(i => (double)i)];
+
+        Assert.Equal(10, CanaryExposure.Of(0.5, references), 12);
+        Assert.Equal(9, CanaryExposure.Of(1.5, references), 12);
+        Assert.Equal(0, CanaryExposure.Of(1023.5, references), 12);
+        Assert.InRange(CanaryExposure.RankTest([0.1, 0.2, 0.3, 0.4, 0.5], references), 0, 1e-3);
+        Assert.InRange(CanaryExposure.RankTest([100, 300, 500, 700, 900], references), 0.2, 0.8);
+    }
+}
