@@ -12,6 +12,9 @@ using Monitoring.Leakage;
 using Monitoring.Outlier;
 using Monitoring.Quality;
 using Monitoring.Replay;
+using Monitoring.Replay.Evidence;
+using Monitoring.Replay.Replaying;
+using Monitoring.Replay.Search;
 
 namespace Monitoring.AllInOne;
 
@@ -40,5 +43,9 @@ internal static class Program
         new FitVerb(s_modules),
         new CanaryVerb(),
         new ProfileVerb(s_modules),
+        new SearchVerb(),
+        new ReplayVerb(s_modules),
+        new EvidenceVerb(),
+        new ExplainVerb(s_modules),
         new DocsVerb(s_modules));
 }

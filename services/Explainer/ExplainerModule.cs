@@ -1,18 +1,26 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Explainer;
 
+/// <summary>Explains findings and, on request, single events.</summary>
 public sealed class ExplainerModule : IServiceModule
 {
     public string Name => "explainer";
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddSingleton<ModelExplainers>();
+        services.AddSingleton<ExplanationStore>();
+        services.AddHostedService<ExplainerService>();
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints)
-    {
-    }
+    public void MapEndpoints(IEndpointRouteBuilder endpoints) =>
+        endpoints.MapGet("/api/explanations/{id}/image", (string id, ExplanationStore store) =>
+                store.Find(id) is { } found ? Results.File(found.Path, found.ContentType) : Results.NotFound())
+            .RequireAuthorization(Policies.View)
+            .WithTags("explanations");
 }
