@@ -5,11 +5,12 @@ namespace Monitoring.Detection;
 
 /// <summary>
 /// What a model's traffic was since when: log time by offset, and coverage — events seen by what the sources say they sent (numbers contiguous per
-/// source and start). Recent events are kept one by one, older ones thinned by halves; a function of the events alone.
+/// source and start). The last 256 events are kept one by one, older ones thinned by halves: what began longer ago is
+/// dated to the kept event before it. A function of the events alone.
 /// </summary>
 internal sealed class TrafficHistory
 {
-    private const int Capacity = 128;
+    private const int Capacity = 512;
     private const int MaxSources = 256;
     private readonly List<Entry> _entries = [];
     private readonly SortedDictionary<(string Instance, long Start), ulong> _sources = [];
@@ -63,10 +64,17 @@ internal sealed class TrafficHistory
 
         if (_entries.Count == Capacity)
         {
-            for (var i = 0; i < Capacity / 4; i++)
+            // Every second of the older half; one pass, so that adding stays cheap.
+            var kept = 0;
+            for (var i = 0; i < Capacity; i++)
             {
-                _entries.RemoveAt(i + 1);
+                if (i >= Capacity / 2 || i % 2 == 0)
+                {
+                    _entries[kept++] = _entries[i];
+                }
             }
+
+            _entries.RemoveRange(kept, Capacity - kept);
         }
 
         _entries.Add(new Entry(offset, timeUnixNano, Events, Expected));
@@ -109,12 +117,14 @@ internal sealed class TrafficHistory
         }
 
         writer.WriteCount(_entries.Count);
+        var last = default(Entry);
         foreach (var entry in _entries)
         {
-            writer.WriteSigned(entry.Offset);
-            writer.WriteSigned(entry.Time);
-            writer.WriteCount(entry.Events);
-            writer.WriteCount(entry.Expected);
+            writer.WriteSigned(entry.Offset - last.Offset);
+            writer.WriteSigned(entry.Time - last.Time);
+            writer.WriteSigned(entry.Events - last.Events);
+            writer.WriteSigned(entry.Expected - last.Expected);
+            last = entry;
         }
     }
 
@@ -134,9 +144,11 @@ internal sealed class TrafficHistory
         }
 
         var entries = reader.ReadLength(4);
+        var last = default(Entry);
         for (var i = 0; i < entries; i++)
         {
-            _entries.Add(new Entry(reader.ReadSigned(), reader.ReadSigned(), reader.ReadCount(), reader.ReadCount()));
+            last = new Entry(last.Offset + reader.ReadSigned(), last.Time + reader.ReadSigned(), last.Events + reader.ReadSigned(), last.Expected + reader.ReadSigned());
+            _entries.Add(last);
         }
     }
 
