@@ -7,6 +7,7 @@ internal static class Program
     {
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
+        ["processor"] = Suites.ProcessorSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,

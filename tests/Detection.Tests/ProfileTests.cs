@@ -135,6 +135,33 @@ public sealed class ProfileTests
         Assert.Contains("was changed", Assert.Throws<InvalidDataException>(() => store.Load("m", "1", b)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_accepted_incident_is_the_new_normal()
+    {
+        var configuration = Run.Default();
+        configuration = configuration with { Models = [configuration.Models[0] with { Monitors = [configuration.Models[0].Monitors[0]] }] };
+        using var run = new Run(configuration);
+        await run.FillAsync(Traffic.TwoModels(7500, 3000, seed: 13));
+        await run.ProcessAsync(await run.StartAsync(), 4500);
+        Assert.Single(run.Outcome().Findings);
+
+        var reference = await LogReference.ReadAsync(
+            run.Log, Contracts.Topics.InferenceEvents, "alpha", "1", null, Traffic.StartNano + 30_000_000_000, Traffic.StartNano + 45_000_000_000,
+            exclude: e => e.Id == "e3001", cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal(999, reference.All.Count);
+        var fitted = await new ProfileFitter(s_kinds).FitAsync(configuration.Models[0].Monitors, reference, "incident 12", null, TestContext.Current.CancellationToken);
+        Assert.Empty(fitted.Failures);
+        var sha256 = run.Profiles.Save(fitted.Profile, fitted.Warnings);
+        run.Profiles.Approve("alpha", "1", sha256, "ana", "incident 12: the sensor was replaced");
+        run.Configuration = configuration with { Models = [configuration.Models[0] with { ProfileSha256 = sha256 }] };
+        await run.ProcessAsync(4500);
+
+        Assert.Single(run.Outcome().Findings);
+        var status = run.Processor!.Status().Single();
+        Assert.Equal((MonitorState.Armed, sha256), (status.State, status.ProfileSha256));
+        Assert.InRange(status.Draws, 1990, 2000);
+    }
+
     [Theory]
     [InlineData("../../etc")]
     [InlineData("..")]
