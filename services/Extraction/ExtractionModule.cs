@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Contracts;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Extraction;
@@ -12,6 +13,9 @@ public sealed class ExtractionModule : IServiceModule
     public void ConfigureServices(IServiceCollection services)
     {
         services.AddMonitorService(Family.Extraction);
+        services.AddMonitorKind<QueryPatternKind>();
+        services.AddMonitorKind<SurrogateFidelityKind>();
+        services.AddMonitorKind<QueryBudgetKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

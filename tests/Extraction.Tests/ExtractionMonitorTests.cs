@@ -1,0 +1,268 @@
+using System.Buffers;
+using Monitoring.Contracts;
+using Monitoring.Detection;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Hosting.Tables;
+using Monitoring.Scoring;
+using Monitoring.Statistics;
+
+namespace Monitoring.Extraction.Tests;
+
+/// <summary>On the demo's digits: the reference is rows 0 to 2,999 of the population, in 30 clients with class mixes of their own; clients judged are from rows 3,000 on.</summary>
+public sealed class ExtractionMonitorTests : IDisposable
+{
+    private const int Width = 784;
+
+    private static readonly ModelDescription s_model = new()
+    {
+        Name = "digits",
+        Version = "1",
+        Schema = ModelSchema.ForImage("image", new ImageLayout(28, 28)),
+        Outputs = [new("probabilities", 10, OutputRole.Probabilities), new("embedding", 64, OutputRole.Embedding)],
+    };
+
+    private static readonly Lazy<float[][]> s_population = new(() =>
+    {
+        var file = NpyFile.Read(Path.Combine(AppContext.BaseDirectory, "Demo", "digits-population.X.npy"));
+        return [.. Enumerable.Range(0, file.Rows).Select(r => Array.ConvertAll(file.Row(r).ToArray(), v => v / 255))];
+    });
+
+    private readonly ScoringRuntime _scoring = new(new ScoringOptions { Device = "cpu", Threads = 1 });
+    private readonly ScoringKernels _kernels;
+    private readonly ScoringModel _digits;
+    private readonly LoadedConfiguration _configuration = new(new MonitoringConfiguration(), Path.Combine(AppContext.BaseDirectory, "Demo", "monitoring.yaml"), "", [], []);
+
+    public ExtractionMonitorTests()
+    {
+        _kernels = new ScoringKernels(_scoring);
+        _digits = _scoring.LoadFile("digits", Path.Combine(AppContext.BaseDirectory, "Demo", "digits.onnx"));
+    }
+
+    public void Dispose()
+    {
+        _kernels.Dispose();
+        _digits.Dispose();
+        _scoring.Dispose();
+    }
+
+    [Fact]
+    public async Task Noise_and_foreign_inputs_alarm_soon_natural_queries_never_and_honest_clients_stay_calm()
+    {
+        var options = new QueryPatternOptions { Checkpoints = ["epoch-01.onnx", "epoch-03.onnx", "epoch-08.onnx", "epoch-30.onnx"], Neighbours = 1_000 };
+        var kind = new QueryPatternKind(_configuration, _scoring, _kernels);
+        var random = new Random(1);
+        var (inputs, clients) = HonestClients(s_population.Value[..3_000], 30, 80, random, once: true);
+        var reference = ReferenceData.Split(Rows(inputs, clients));
+        var parameters = await kind.FitAsync(new FitContext(s_model, reference, options, 5), CancellationToken.None);
+        var monitor = kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5));
+        var judge = await Judge.FitAsync(monitor, reference.Calibration);
+
+        var natural = s_population.Value[3_000..4_500];
+        var noise = Enumerable.Range(0, 50).Select(_ => Enumerable.Range(0, Width).Select(_ => random.NextSingle()).ToArray()).ToArray();
+        var foreign = natural.Take(200).Select(d => d.Select((v, i) => d[(i % 28 * 28) + (i / 28)]).Reverse().ToArray()).ToArray();
+
+        Assert.Equal(["input distance", "answer entropy", "embedding distance", "hardness"], monitor.Variables.Select(v => v.Name));
+        Assert.InRange(await judge.QueriesToAlarmAsync(monitor, Rows(noise, [.. noise.Select(_ => "noise")]), "noise"), 1, 12);
+        Assert.InRange(await judge.QueriesToAlarmAsync(monitor, Rows(foreign, [.. foreign.Select(_ => "foreign")]), "foreign"), 1, 60);
+        Assert.Equal(int.MaxValue, await judge.QueriesToAlarmAsync(monitor, Rows(natural, [.. natural.Select(_ => "natural")]), "natural"));
+        var (others, names) = HonestClients(s_population.Value[3_000..], 40, 200, random, once: false);
+        var honest = Rows(others, names);
+        var alarmed = new List<string>();
+        foreach (var name in names.Distinct())
+        {
+            var rows = honest.Select([.. Enumerable.Range(0, honest.Count).Where(r => names[r] == name)]);
+            if (await judge.QueriesToAlarmAsync(monitor, rows, name) != int.MaxValue)
+            {
+                alarmed.Add(name);
+            }
+        }
+
+        // At one alarm in 10⁵ queries, 8,000 honest queries leave room for none; the published urn alarms on nearly all.
+        Assert.True(alarmed.Count <= 2, $"{alarmed.Count} of 40 honest clients alarmed");
+    }
+
+    [Fact]
+    public async Task The_fidelity_interval_grows_with_natural_queries_and_stays_low_for_noise()
+    {
+        var options = new SurrogateFidelityOptions();
+        var kind = new SurrogateFidelityKind();
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..2_000])), options, 5), CancellationToken.None);
+        var monitor = (SurrogateFidelityMonitor)kind.Create(new MonitorContext("f", s_model, options, parameters.Bytes, 5));
+        var sink = new Sink();
+        var random = new Random(2);
+        await FeedAsync(monitor, sink, Rows(s_population.Value[3_000..4_000], [.. Enumerable.Repeat("thief", 1_000)]));
+        await FeedAsync(monitor, sink, Rows([.. Enumerable.Range(0, 300).Select(_ => Enumerable.Range(0, Width).Select(_ => random.NextSingle()).ToArray())], [.. Enumerable.Repeat("noise", 300)]));
+
+        var thief = sink.Reports.Where(r => r.Client == "thief").Select(r => (Low: r.Measures[0].Value, High: r.Measures[1].Value)).ToArray();
+        Assert.True(thief.Length >= 7, $"{thief.Length} measurements in 1,000 queries");
+        Assert.InRange(thief[^1].Low, 0.7, 0.95);
+        Assert.InRange(thief[^1].High, 0.93, 1);
+        Assert.True(thief[^1].Low > thief[0].Low);
+        Assert.All(sink.Reports.Where(r => r.Client == "noise"), r => Assert.InRange(r.Measures[0].Value, 0, 0.4));
+    }
+
+    [Fact]
+    public async Task Fidelity_state_survives_a_restart()
+    {
+        var options = new SurrogateFidelityOptions();
+        var kind = new SurrogateFidelityKind();
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..500])), options, 5), CancellationToken.None);
+        var context = new MonitorContext("f", s_model, options, parameters.Bytes, 5);
+        var (first, second) = ((SurrogateFidelityMonitor)kind.Create(context), (SurrogateFidelityMonitor)kind.Create(context));
+        await FeedAsync(first, new Sink(), Rows(s_population.Value[3_000..3_100], [.. Enumerable.Repeat("c", 100)]));
+        var keys = new List<string>();
+        first.State.TakeDirtyKeys(keys);
+        foreach (var key in keys)
+        {
+            var output = new ArrayBufferWriter<byte>();
+            Assert.True(first.State.Save(key, output));
+            Assert.InRange(output.WrittenCount, 1, 512 * 1024);
+            second.State.Restore(key, output.WrittenSpan);
+        }
+
+        Assert.Equal(first.Measure(first.Find("c")!), second.Measure(second.Find("c")!));
+    }
+
+    [Fact]
+    public void The_slow_thief_meets_its_budget_retries_cost_nothing_and_old_queries_expire()
+    {
+        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Period = TimeSpan.FromDays(2) }, 1);
+        var sink = new Sink();
+        var random = new Random(3);
+        var model = s_model with { Schema = ModelSchema.Numeric(2), Outputs = [] };
+
+        // Two a minute, each sent twice.
+        for (var query = 0; query < 100; query++)
+        {
+            var input = new[] { random.NextSingle(), random.NextSingle() };
+            Send("slow", input, query * 30L);
+            Send("slow", input, query * 30L);
+        }
+
+        Assert.Equal([Severity.Change, Severity.Harm], sink.Reports.Select(r => r.Severity));
+
+        // Sixty a period never reach a hundred.
+        for (var query = 0; query < 600; query++)
+        {
+            Send("regular", [random.NextSingle(), query], query * 2 * 86_400L / 60);
+        }
+
+        Assert.DoesNotContain(sink.Reports, r => r.Client == "regular");
+
+        void Send(string client, float[] input, long second) =>
+            monitor.Apply(new RowBatch(model, input, [], [new RowInfo("e", 1, 1, client, second * 1_000_000_000, second, 0, 0, true)], []), 0, MonitorScores.Empty, sink);
+    }
+
+    [Fact]
+    public void Twenty_accounts_of_one_cohort_share_a_budget()
+    {
+        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Cohort = 200 }, 1);
+        var sink = new Sink();
+        var model = s_model with { Schema = ModelSchema.Numeric(1), Outputs = [] };
+        for (var query = 0; query < 200; query++)
+        {
+            var inference = new InferenceEvent { Client = new Client { Id = "a" + (query % 20), AddressPrefix = "sealed/24" } };
+            monitor.Apply(new RowBatch(model, [query], [], [new RowInfo("e", 1, 1, "a" + (query % 20), query, query, 0, 0, true)], [inference]), 0, MonitorScores.Empty, sink);
+        }
+
+        Assert.Equal(Severity.Harm, sink.Reports[^1].Severity);
+        Assert.Contains("cohort", sink.Reports[^1].Summary, StringComparison.Ordinal);
+    }
+
+    /// <summary>Clients with class mixes of their own: each prefers a contiguous part of the digits by index modulo its habit.</summary>
+    private (float[][] Inputs, string[] Clients) HonestClients(float[][] pool, int count, int queries, Random random, bool once)
+    {
+        var outputs = Run(pool);
+        var classes = Enumerable.Range(0, pool.Length).Select(r => outputs[0].AsSpan(r * 10, 10).IndexOf(outputs[0].AsSpan(r * 10, 10).ToArray().Max())).ToArray();
+        // Without replacement where a reference is made: a copy among the neighbours would make every new digit look far.
+        var taken = new bool[pool.Length];
+        var inputs = new List<float[]>();
+        var clients = new List<string>();
+        for (var client = 0; client < count; client++)
+        {
+            var favourites = Enumerable.Range(0, 10).Select(_ => 0.2 + random.NextDouble()).ToArray();
+            for (var query = 0; query < queries;)
+            {
+                var pick = random.Next(pool.Length);
+                if (!(once && taken[pick]) && random.NextDouble() < favourites[classes[pick]] / 1.2)
+                {
+                    taken[pick] = true;
+                    inputs.Add(pool[pick]);
+                    clients.Add("client-" + client);
+                    query++;
+                }
+            }
+        }
+
+        return ([.. inputs], [.. clients]);
+    }
+
+    private float[][] Run(IReadOnlyList<float[]> inputs)
+    {
+        float[] flat = [.. inputs.SelectMany(i => i)];
+        return [.. _digits.Run([ScoringTensor.Create("image", flat, inputs.Count, 1, 28, 28)], ["probabilities", "embedding"]).Select(o => o.AsSpan<float>().ToArray())];
+    }
+
+    private RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string>? clients = null) =>
+        ReferenceData.FromMatrix(s_model, [.. inputs.SelectMany(i => i)], inputs.Count, Run(inputs), clients);
+
+    private static async Task FeedAsync(IMonitor monitor, IObservationSink sink, RowBatch rows)
+    {
+        var scores = await monitor.ScoreAsync(rows, CancellationToken.None);
+        for (var row = 0; row < rows.Count; row++)
+        {
+            monitor.Apply(rows, row, scores, sink);
+        }
+    }
+
+    /// <summary>What the runtime does with observations per client: urns whose concentration fits the spread between clients, one bank per variable, their mean.</summary>
+    private sealed class Judge(IReadOnlyList<(StreamReference Reference, double Concentration)> profile)
+    {
+        public static async Task<Judge> FitAsync(IMonitor monitor, RowBatch rows)
+        {
+            var sink = new Sink();
+            await FeedAsync(monitor, sink, rows);
+            return new Judge([.. Enumerable.Range(0, monitor.Variables.Count).Select(v =>
+            {
+                var observed = sink.Observations.Where(o => o.Variable == v).ToArray();
+                var reference = StreamReference.Numeric(Array.ConvertAll(observed, o => o.Value));
+                var spread = ClientSpread.Fit(reference, [.. observed.GroupBy(o => o.Subject).Select(g => new ClientSample([.. g.Select(o => o.Value)], []))]);
+                return (reference, spread);
+            })]);
+        }
+
+        public async Task<int> QueriesToAlarmAsync(IMonitor monitor, RowBatch rows, string client)
+        {
+            var sink = new Sink();
+            await FeedAsync(monitor, sink, rows);
+            var banks = profile.Select(p => new EvidenceBank(p.Reference, new EvidenceOptions { Concentration = p.Concentration })).ToArray();
+            var per = monitor.Variables.Count;
+            var observed = sink.Observations.Where(o => o.Subject == client).ToArray();
+            for (var i = 0; i < observed.Length; i++)
+            {
+                banks[observed[i].Variable].Update(observed[i].Value, (ulong)i, 0, 1, i);
+                if (i % per == per - 1 && banks.Average(b => b.Value) >= 1e5)
+                {
+                    return (i / per) + 1;
+                }
+            }
+
+            return int.MaxValue;
+        }
+    }
+
+    private sealed class Sink : IObservationSink
+    {
+        public List<CertainFinding> Reports { get; } = [];
+
+        public List<(int Variable, double Value, string Subject)> Observations { get; } = [];
+
+        public void Observe(int variable, double value, string subject = "") => Observations.Add((variable, value, subject));
+
+        public void Bet(int variable, double logIncrement, string subject = "") => throw new InvalidOperationException("no bet expected");
+
+        public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "") => throw new InvalidOperationException("no evidence expected");
+
+        public void Report(CertainFinding finding) => Reports.Add(finding);
+    }
+}
