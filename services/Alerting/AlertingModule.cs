@@ -6,6 +6,7 @@ using Monitoring.Alerting.Delivery;
 using Monitoring.Alerting.Evidence;
 using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
+using Monitoring.Alerting.Receivers.PagerDuty;
 using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
@@ -37,7 +38,7 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<ReceiverTest>();
         services.AddSingleton(provider => new FindingInjector(
             provider.GetRequiredService<MonitoringDatabase>(),
-            Stages(provider.GetRequiredService<AlertingSettings>(), provider.GetRequiredService<Outbox>()),
+            Stages(provider.GetRequiredService<AlertingSettings>().Configuration, provider.GetRequiredService<Outbox>(), provider.GetRequiredService<ClientSealer>()),
             provider.GetRequiredService<AlertingSettings>(),
             provider.GetRequiredService<AlertingMetrics>(),
             provider.GetRequiredService<OutboxSignal>(),
@@ -47,16 +48,20 @@ public sealed class AlertingModule : IServiceModule
         services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints) => endpoints.MapIncidents();
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapIncidents();
+        endpoints.MapPagerDutyReplies();
+    }
 
     /// <summary>The order of the stages is the design: each sees what the ones before decided.</summary>
-    private static IReadOnlyList<IAlertStage> Stages(AlertingSettings settings, Outbox outbox) =>
+    private static IReadOnlyList<IAlertStage> Stages(MonitoringConfiguration configuration, Outbox outbox, ClientSealer sealer) =>
     [
         new CorrelateStage(),
         new InhibitStage(),
-        new MuteStage(settings.Configuration),
-        new DeduplicateStage(),
-        new GroupStage(settings.Configuration.Alerting),
+        new MuteStage(configuration, sealer),
+        new DeduplicateStage(IncidentSentence.For(configuration.Alerting, sealer)),
+        new GroupStage(configuration.Alerting),
         new NotifyStage(outbox),
         new RecordStage(),
     ];

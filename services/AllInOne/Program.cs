@@ -47,5 +47,6 @@ internal static class Program
         new ReplayVerb(s_modules),
         new EvidenceVerb(),
         new ExplainVerb(s_modules),
+        new AlertVerb(),
         new DocsVerb(s_modules));
 }

@@ -18,13 +18,14 @@ public sealed class MonitoringDatabase : IAsyncDisposable
     /// <summary>Version of the tables that this build reads and writes.</summary>
     public const int SchemaVersion = 1;
 
-    private const int MaxAttempts = 6;
+    private const int MaxAttempts = 20;
     private static readonly SchemaUpgrade[] s_upgrades = [];
 
     private readonly DbContextOptions<MonitoringDbContext> _options;
     private readonly PooledDbContextFactory<MonitoringDbContext> _factory;
     private readonly SemaphoreSlim? _writer;
     private readonly TimeProvider _time;
+    private readonly Random _jitter = new(Environment.ProcessId);
 
     private MonitoringDatabase(DbContextOptions<MonitoringDbContext> options, bool isSqlite, TimeProvider time)
     {
@@ -157,7 +158,7 @@ public sealed class MonitoringDatabase : IAsyncDisposable
                 _writer?.Release();
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(5 << attempt), _time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(WaitAfter(attempt), _time, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -182,6 +183,15 @@ public sealed class MonitoringDatabase : IAsyncDisposable
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Grows to a third of a second, and differs between writers: those that collided once must not meet again.</summary>
+    private TimeSpan WaitAfter(int attempt)
+    {
+        lock (_jitter)
+        {
+            return TimeSpan.FromMilliseconds((5 << Math.Min(attempt, 6)) * _jitter.NextDouble());
+        }
     }
 
     private static bool MayHelpToTryAgain(Exception e) => e switch

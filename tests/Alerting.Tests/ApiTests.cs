@@ -4,9 +4,13 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Alerting.Tests.Receivers;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
+using Monitoring.Hosting;
+using Monitoring.Storage;
+using Monitoring.TestKit;
 
 namespace Monitoring.Alerting.Tests;
 
@@ -124,6 +128,72 @@ public sealed class ApiTests
         Assert.Contains("flights-team incident.acknowledge refused", audit);
         Assert.Contains("flights-team incident.acknowledge done", audit);
         Assert.Contains("flights-team silence.create refused", audit);
+    }
+
+    [Fact]
+    public async Task Reveal_NeedsAReasonAndIsAudited()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        var id = harness.App.Services.GetRequiredService<ClientSealer>().Seal("client", "acme-batch-7");
+        Assert.Equal(HttpStatusCode.BadRequest, (await http.PostAsJsonAsync($"/api/clients/{id}/reveal", new { reason = "" }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await http.PostAsJsonAsync("/api/clients/AAAA/reveal", new { reason = "guessing" }, Token)).StatusCode);
+        var answer = await (await http.PostAsJsonAsync($"/api/clients/{id}/reveal", new { reason = "theft, incident 7" }, Token)).Content.ReadFromJsonAsync<JsonElement>(Token);
+        Assert.Equal("acme-batch-7", answer.GetProperty("client").GetString());
+        var audit = (await GetAsync(http, "/api/audit")).EnumerateArray().Select(a => $"{a.GetProperty("action").GetString()} {a.GetProperty("outcome").GetString()} {a.GetProperty("detail").GetString()}");
+        Assert.Equal(["client.reveal done theft, incident 7", "client.reveal refused guessing"], audit);
+    }
+
+    [Fact]
+    public async Task Precision_CountsWhatPeopleJudged()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        await harness.PublishAsync([.. Enumerable.Range(0, 4).Select(i => Findings.Make(i, client: $"c{i}"))]);
+        await harness.ConsumedAsync(4);
+        var incidents = await harness.IncidentsAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            (await http.PostAsJsonAsync($"/api/incidents/{incidents[i].Id}/{(i == 0 ? "false-alarm" : "resolve")}", new { reason = "" }, Token)).EnsureSuccessStatusCode();
+        }
+
+        var precision = Assert.Single((await GetAsync(http, "/api/monitors/precision")).EnumerateArray());
+        Assert.Equal((3, 1), (precision.GetProperty("judged").GetInt32(), precision.GetProperty("falseAlarms").GetInt32()));
+        Assert.Equal(2.0 / 3, precision.GetProperty("precision").GetDouble(), 1e-9);
+    }
+
+    [Fact]
+    public async Task PagerDuty_AcknowledgementsComeBackSigned()
+    {
+        await using var provider = await ProviderDouble.PagerDutyAsync();
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory.File("key"), new string('k', 32), Token);
+        await File.WriteAllTextAsync(directory.File("secret"), "pagerduty-webhook-secret", Token);
+        await using var harness = await AlertingHarness.StartAsync($"""
+            receivers:
+            - name: pager
+              allowPrivateAddresses: true
+              pagerDuty: {"{"} routingKey: "file:{directory.File("key")}", url: "{provider.Url}", webhookSecret: "file:{directory.File("secret")}" {"}"}
+            """);
+        using var http = Client(harness, null);
+        await harness.PublishAsync(Findings.Make(1));
+        await harness.ConsumedAsync(1);
+        var id = (await harness.IncidentsAsync()).Single().Id;
+        var body = JsonSerializer.Serialize(new { @event = new { event_type = "incident.acknowledged", agent = new { summary = "Anna" }, data = new { incident_key = id } } });
+        Assert.Equal(HttpStatusCode.Unauthorized, await ReplyAsync("v1=" + new string('0', 64)));
+        Assert.Equal(HttpStatusCode.Unauthorized, await ReplyAsync(""));
+        Assert.Equal(IncidentState.Open, (await harness.IncidentsAsync()).Single().State);
+        var signature = Convert.ToHexStringLower(HMACSHA256.HashData("pagerduty-webhook-secret"u8, Encoding.UTF8.GetBytes(body)));
+        Assert.Equal(HttpStatusCode.Accepted, await ReplyAsync($"v1={new string('0', 64)},v1={signature}"));
+        var incident = (await harness.IncidentsAsync()).Single();
+        Assert.Equal((IncidentState.Acknowledged, "Anna (PagerDuty)"), (incident.State, incident.Assignee));
+
+        async Task<HttpStatusCode> ReplyAsync(string header)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/receivers/pager/pagerduty") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            request.Headers.TryAddWithoutValidation("X-PagerDuty-Signature", header);
+            return (await http.SendAsync(request, Token)).StatusCode;
+        }
     }
 
     [Fact]

@@ -11,6 +11,7 @@ using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Tests.Receivers;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
+using Monitoring.Hosting;
 using Monitoring.Storage;
 using Monitoring.TestKit;
 
@@ -158,14 +159,27 @@ public sealed class IncidentTests
     {
         await using var hook = await WebhookDouble.StartAsync();
         await using var harness = await AlertingHarness.StartAsync($"models:\n- {{ name: digits, expected: [ backfill ] }}\nreceivers:\n{hook.Yaml()}");
-        await harness.PublishAsync(Findings.Make(1, client: "backfill"));
+        var backfill = harness.App.Services.GetRequiredService<ClientSealer>().Seal("client", "backfill");
+        await harness.PublishAsync(Findings.Make(1, client: backfill));
         await harness.ConsumedAsync(1);
         Assert.Equal("expected client", Assert.Single(await harness.IncidentsAsync()).Suppression);
 
-        var mixed = Findings.Make(2, client: "backfill");
+        var mixed = Findings.Make(2, client: backfill);
         mixed.Clients.Add("stranger");
         await harness.PublishAsync(mixed);
         await Eventually.TrueAsync(() => hook.Accepted.Count == 1, "paged");
+    }
+
+    [Fact]
+    public async Task Clients_AreNamedInMessagesOnlyWhereTheConfigurationSaysSo()
+    {
+        foreach (var reveal in (bool[])[false, true])
+        {
+            await using var harness = await AlertingHarness.StartAsync($"alerting: {{ revealClients: {(reveal ? "true" : "false")} }}");
+            await harness.PublishAsync(Findings.Make(1, client: harness.App.Services.GetRequiredService<ClientSealer>().Seal("client", "acme-batch-7")));
+            await harness.ConsumedAsync(1);
+            Assert.Equal(reveal, Assert.Single(await harness.IncidentsAsync()).Sentence.Contains("acme-batch-7", StringComparison.Ordinal));
+        }
     }
 
     [Fact]
@@ -320,7 +334,7 @@ public sealed class IncidentTests
             Sentence = "", SinceUnixNano = finding.SinceUnixNano, OpenedUnixNano = finding.TimeUnixNano, LastFindingUnixNano = finding.TimeUnixNano,
         };
         IncidentMerge.Apply(incident, finding);
-        Assert.Equal("Client acme-batch-7 asked digits 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %.", IncidentSentence.Compose(incident, finding));
+        Assert.Equal("Client acme-batch-7 asked digits 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %.", new IncidentSentence(id => id).Compose(incident, finding));
     }
 
     private static IncidentActions Actions(AlertingHarness harness) => harness.App.Services.GetRequiredService<IncidentActions>();

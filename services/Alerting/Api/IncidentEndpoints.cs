@@ -24,6 +24,7 @@ internal static class IncidentEndpoints
         view.MapGet("/incidents", ListAsync).Produces<IncidentPage>();
         view.MapGet("/incidents/{id}", FindAsync).Produces<IncidentDetailView>();
         view.MapGet("/incidents/{id}/evidence/{eventId}", EvidenceAsync);
+        view.MapGet("/monitors/precision", (ClaimsPrincipal user, IncidentQueries queries, CancellationToken token) => queries.PrecisionAsync(ActorOf(user), token)).Produces<IReadOnlyList<PrecisionView>>();
         view.MapGet("/silences", (IncidentQueries queries, TimeProvider time, CancellationToken token) => queries.SilencesAsync(UnixNano.Now(time), token));
 
         var respond = endpoints.MapGroup("/api").RequireAuthorization(Policies.Respond).WithTags("incidents").WithMetadata(new BodyLimit(MaxBody));
@@ -42,6 +43,8 @@ internal static class IncidentEndpoints
         respond.MapPost("/silences", SilenceAsync);
         respond.MapDelete("/silences/{id:long}", async (long id, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
             await actions.EndSilenceAsync(ActorOf(user), id, token).ConfigureAwait(false) ? Results.NoContent() : Missing($"no running silence {id}"));
+
+        respond.MapPost("/clients/{id}/reveal", RevealAsync);
 
         var admin = endpoints.MapGroup("/api").RequireAuthorization(Policies.Admin).WithTags("administration");
         admin.MapGet("/audit", (string? target, int? limit, IncidentQueries queries, CancellationToken token) => queries.AuditAsync(target, limit, token));
@@ -113,6 +116,19 @@ internal static class IncidentEndpoints
 
         context.Response.Headers["x-sha256"] = evidence.Sha256;
         return Results.Bytes(evidence.Payload, "application/protobuf");
+    }
+
+    /// <summary>Who is behind a sealed id: with a reason, and audited whether it worked or not.</summary>
+    private static async Task<IResult> RevealAsync(string id, ReasonRequest body, ClaimsPrincipal user, ClientSealer sealer, IncidentActions actions, CancellationToken token)
+    {
+        if (string.IsNullOrWhiteSpace(body.Reason))
+        {
+            return Bad("reason must not be empty: it is kept in the audit");
+        }
+
+        var client = sealer.Reveal("client", id);
+        await actions.RecordAsync(ActorOf(user), "client.reveal", id, client is null ? "refused" : "done", body.Reason, token).ConfigureAwait(false);
+        return client is null ? Missing("no client id sealed with this installation's key") : Results.Ok(new { id, client });
     }
 
     private static async Task<IResult> SilenceAsync(SilenceRequest body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token)

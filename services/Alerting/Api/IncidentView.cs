@@ -188,3 +188,10 @@ public sealed record HoldRequest(bool Held);
 /// <param name="For">Duration, for example <c>2h</c>.</param>
 /// <param name="Reason">Why.</param>
 public sealed record SilenceRequest(string? Model, string? Client, string? Family, string? For, string? Reason);
+
+/// <summary>How often a monitor was right, by what people said of its closed incidents.</summary>
+/// <param name="Monitor">Name.</param>
+/// <param name="Judged">Closed incidents it took part in that a person closed.</param>
+/// <param name="FalseAlarms">Of these, the false alarms.</param>
+/// <param name="Precision">1 − false alarms ÷ judged.</param>
+public sealed record PrecisionView(string Monitor, int Judged, int FalseAlarms, double Precision);

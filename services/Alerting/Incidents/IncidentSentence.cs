@@ -1,5 +1,7 @@
 using System.Globalization;
 using Monitoring.Contracts;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
 namespace Monitoring.Alerting.Incidents;
@@ -8,13 +10,14 @@ namespace Monitoring.Alerting.Incidents;
 /// The sentence that a tired person understands: who or what, since when, how much. "Client acme-batch-7 has asked digits
 /// 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %."
 /// </summary>
-internal static class IncidentSentence
+/// <param name="showClient">How a sealed client id is shown to people.</param>
+internal sealed class IncidentSentence(Func<string, string> showClient)
 {
     private const int MaxSummary = 200;
 
     /// <param name="incident">Incident with the finding already merged.</param>
     /// <param name="finding">Newest finding.</param>
-    public static string Compose(Incident incident, Finding finding)
+    public string Compose(Incident incident, Finding finding)
     {
         var since = Since(incident.SinceUnixNano, incident.LastFindingUnixNano);
         var who = Who(incident);
@@ -52,19 +55,20 @@ internal static class IncidentSentence
         return time.ToString(format, CultureInfo.InvariantCulture);
     }
 
-    private static string Who(Incident incident)
+    private string Who(Incident incident)
     {
         var others = incident.Details.Clients.Count;
-        return incident.Client.Length > 0 && others <= 1 ? $"client {Short(incident.Client)}"
-            : others > 1 ? string.Create(CultureInfo.InvariantCulture, $"{others} clients together ({Short(incident.Details.Clients[0])} first)")
-            : others == 1 ? $"client {Short(incident.Details.Clients[0])}"
+        return incident.Client.Length > 0 && others <= 1 ? $"client {showClient(incident.Client)}"
+            : others > 1 ? string.Create(CultureInfo.InvariantCulture, $"{others} clients together ({showClient(incident.Details.Clients[0])} first)")
+            : others == 1 ? $"client {showClient(incident.Details.Clients[0])}"
             : "somebody";
     }
 
-    /// <summary>Sealed ids are long; the first characters tell clients apart in a message, the page has the whole.</summary>
-    private static string Short(string client) => client.Length > 24 ? client[..12] + "…" : client;
+    /// <summary>The name behind the seal where the configuration allows it, else enough of the id to tell clients apart; the page has the whole.</summary>
+    public static IncidentSentence For(AlertingConfiguration configuration, ClientSealer sealer) =>
+        new(id => (configuration.RevealClients ? sealer.Reveal("client", id) : null) ?? (id.Length > 24 ? id[..12] + "…" : id));
 
-    private static string From(Incident incident) => incident.Client.Length > 0 ? $" from client {Short(incident.Client)}" : "";
+    private string From(Incident incident) => incident.Client.Length > 0 ? $" from client {showClient(incident.Client)}" : "";
 
     private static string Fidelity(IReadOnlyDictionary<string, double> measures)
     {

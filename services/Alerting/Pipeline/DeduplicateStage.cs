@@ -4,14 +4,14 @@ using Monitoring.Contracts;
 namespace Monitoring.Alerting.Pipeline;
 
 /// <summary>Takes the finding into its incident and decides whether there is anything new to tell: opened, escalated, or nothing.</summary>
-internal sealed class DeduplicateStage : IAlertStage
+internal sealed class DeduplicateStage(IncidentSentence sentence) : IAlertStage
 {
     public ValueTask ApplyAsync(AlertContext context, CancellationToken cancellationToken)
     {
         var incident = context.Incident;
         var before = incident.Severity;
         IncidentMerge.Apply(incident, context.Finding);
-        incident.Sentence = IncidentSentence.Compose(incident, context.Finding);
+        incident.Sentence = sentence.Compose(incident, context.Finding);
 
         var untold = context.IsNew || incident.Suppression.Length > 0;
         if (untold && incident.ParentId is null)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Monitoring.Contracts;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Alerting.Pipeline;
@@ -13,10 +14,11 @@ internal sealed class MuteStage : IAlertStage
     private readonly Dictionary<string, HashSet<string>> _expected;
     private readonly HashSet<(string Model, string Monitor)> _muted;
 
-    public MuteStage(MonitoringConfiguration configuration)
+    public MuteStage(MonitoringConfiguration configuration, ClientSealer sealer)
     {
         _staleAfter = UnixNano.Span(configuration.Alerting.StaleAfter);
-        _expected = configuration.Models.ToDictionary(m => m.Name, m => m.Expected.ToHashSet(StringComparer.Ordinal), StringComparer.Ordinal);
+        // The file names clients as people do; findings carry sealed ids.
+        _expected = configuration.Models.ToDictionary(m => m.Name, m => m.Expected.Select(e => sealer.Seal("client", e)).ToHashSet(StringComparer.Ordinal), StringComparer.Ordinal);
         _muted = [.. from model in configuration.Models
                      from monitor in model.Monitors ?? []
                      where monitor.Muted

@@ -135,6 +135,9 @@ public sealed record AlertingConfiguration
     [Description("A model whose events stop for this long opens an incident. Off when absent: quiet nights are no harm.")]
     public TimeSpan? NoDataAfter { get; init; }
 
+    [Description("Show clients' own names in sentences and messages. Off: a few characters of the sealed id; a responder reveals one, which is audited.")]
+    public bool RevealClients { get; init; }
+
     [Description("Carries row ids between the database and the senders: in this process, or by RabbitMQ.")]
     public SecretReference? RabbitMq { get; init; }
 }
