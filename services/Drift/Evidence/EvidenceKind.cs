@@ -7,8 +7,6 @@ namespace Monitoring.Drift;
 /// <summary>The kind <c>evidence</c>, the default; see README.md beside it.</summary>
 public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
 {
-    private const double AssumedDrawsPerDay = 20_000;
-
     public override string Name => "evidence";
 
     public override string Description => "Any lasting change of inputs or outputs: calibrated evidence on every variable, combined into one alarm.";
@@ -28,8 +26,6 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
             throw new FitException($"{context.Reference.All.Count} reference rows of {context.Model.Name}; evidence needs at least {StreamReference.MinimumValues}, and 5,000 to see a quarter of a standard deviation");
         }
 
-        WarnOfReach(context, variables);
-
         // Nothing is learned but the variables' own references, so all clean rows serve as reference: none needs to be held out.
         var rows = context.Reference.All;
         var values = new float[rows.Count * variables.Count];
@@ -44,27 +40,6 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
             .. Enumerable.Range(0, variables.Count).Select(v =>
                 new CalibrationColumn(v, all, [.. all.Select(row => (double)values[(row * variables.Count) + v])])),
         ]));
-    }
-
-    /// <summary>
-    /// Says what the reference can ever prove (RUNTIME 2, "Reach") of one numeric variable, where that is worse than 0.25σ. The monitor's level is not
-    /// known while fitting: one alarm per 30 days is assumed, at the reference's own rate, or at 20,000 draws a day where it has no times. The level counts
-    /// by its logarithm.
-    /// </summary>
-    private static void WarnOfReach(FitContext context, IReadOnlyList<WatchedVariable> variables)
-    {
-        var rows = context.Reference.All;
-        var days = context.Reference.HasTimes ? (rows.Rows[^1].TimeUnixNano - rows.Rows[0].TimeUnixNano) / 86_400e9 : rows.Count / AssumedDrawsPerDay;
-        var level = Math.Max(100, 30 * rows.Count / days);
-
-        // A typical variable: one of the largest group.
-        var weight = 1.0 / variables.GroupBy(v => v.Variable.Group).Max(g => g.Count()) / variables.Select(v => v.Variable.Group).Distinct(StringComparer.Ordinal).Count();
-        var reach = Reach.Of(StreamReference.Numeric([.. Enumerable.Range(0, rows.Count).Select(i => (double)i)]), level / weight);
-        if (reach.Insufficient)
-        {
-            var smallest = double.IsFinite(reach.Shift) ? $"a lasting shift of {reach.Shift:F2} standard deviations, after about {reach.Draws:N0} draws" : "no shift at all";
-            context.Warn(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{rows.Count:N0} reference rows can prove of one variable alone, at one alarm per 30 days, {smallest}; more rows see smaller changes ({Reach.Warning} needs some 5,000 to 10,000)"));
-        }
     }
 
     protected override IMonitor Create(MonitorContext context, EvidenceMonitorOptions options) => new Monitor(Variables(context.Model, options));

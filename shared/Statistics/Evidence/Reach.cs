@@ -21,7 +21,8 @@ public readonly record struct Reach(double Shift, double Draws)
     /// Follows the evidence along the mean path: the stream's bins have the shares p of a shifted normal score, urn and bets
     /// move with their expected counts, each bet loses (K − 1)/(2·n_eff) nats a draw to its own noise, n_eff = (1 + λ)/(1 − λ),
     /// and every SR value grows by exp(E_p[ln r]) a draw. Reached where the bank's mean comes to the level. Bisection over the
-    /// shift to 0.005σ. An approximation of the median; checked against simulation in docs/reference/budget.md.
+    /// shift to 0.005σ. An approximation of the median, good to
+    /// ±40 %: checked against simulation in docs/reference/budget.md.
     /// </summary>
     /// <param name="reference">The reference; of several slots, the median covered one is looked at.</param>
     /// <param name="level">The stream's level, divided by its weight where variables are combined.</param>

@@ -162,16 +162,6 @@ public sealed class EvidenceKindTests
         await Assert.ThrowsAsync<FitException>(async () => await new EvidenceKind().FitAsync(new FitContext(s_rows, ReferenceData.Split(rows), new EvidenceMonitorOptions { Inputs = false, Outputs = false }, 1), s_none));
     }
 
-    [Theory]
-    [InlineData(300, true)]
-    [InlineData(20_000, false)]
-    public async Task Fit_warns_of_a_reference_that_is_too_small(int count, bool warns)
-    {
-        var context = new FitContext(s_rows, ReferenceData.Split(Rows(new Random(5), count, "")), new EvidenceMonitorOptions(), 1);
-        await new EvidenceKind().FitAsync(context, s_none);
-        Assert.Equal(warns, context.Warnings.Any(w => w.Contains("standard deviations", StringComparison.Ordinal)));
-    }
-
     private static IMonitor Monitor(ModelDescription model) =>
         new EvidenceKind().Create(new MonitorContext("m", model, new EvidenceMonitorOptions(), default, 1));
 

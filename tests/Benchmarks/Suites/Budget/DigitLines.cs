@@ -77,7 +77,7 @@ internal static class DigitLines
         }
     }
 
-    /// <summary>Honest clients that differ: one digit each, own class mixes, re-senders, each with its own 1,500 images.</summary>
+    /// <summary>Honest clients that differ: one digit each, own class mixes, re-senders, each with its own 500 images.</summary>
     public static IEnumerable<BudgetLine> Clients(Digits digits, double scale)
     {
         var population = digits.Plain();
@@ -117,7 +117,7 @@ internal static class DigitLines
 
     private sealed class HonestClient
     {
-        private const int Images = 1_500;
+        private const int Images = 500;
 
         public HonestClient(Random random, Digits digits, double[][] population, int kind, int draws)
         {

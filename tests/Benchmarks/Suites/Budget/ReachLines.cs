@@ -19,9 +19,9 @@ internal static class ReachLines
                 reach = Reach.Of(reference, Simulation.MonthLevel, options);
                 return Simulation.Delay(new EvidenceBank(reference, withHorizon), Simulation.MonthLevel, 0, 60_000, _ => Simulation.Gaussian(random) + (factor * reach.Shift)) is not null;
             });
-            var within = Found(1.25);
-            var below = Found(0.75);
-            yield return new BudgetLine(id, $"reach of n = {size:N0} at 1 per 30 d of 20,000 a day, δ = {options.Tolerance}: a lasting 1.25 × reach is found by most, 0.75 × reach by few", 0.25 * runs, below, [below, within], "runs that find 0.75 × reach (interval: 0.75 ×, 1.25 ×)", below <= 0.25 * runs && within >= 0.75 * runs, $"{runs} runs; reach {reach.Shift:F3}σ after {reach.Draws:F0} draws");
+            var within = Found(1.4);
+            var below = Found(0.6);
+            yield return new BudgetLine(id, $"reach of n = {size:N0} at 1 per 30 d of 20,000 a day, δ = {options.Tolerance}: a lasting 1.4 × reach is found by three quarters, 0.6 × reach by at most one", 0.25 * runs, below, [below, within], "runs that find 0.6 × reach (interval: 0.6 ×, 1.4 ×)", below <= 0.25 * runs && within >= 0.75 * runs, $"{runs} runs; reach {reach.Shift:F3}σ after {reach.Draws:F0} draws");
         }
     }
 }
