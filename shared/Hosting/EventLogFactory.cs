@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Monitoring.EventLog;
 using Monitoring.EventLog.Embedded;
+using Monitoring.EventLog.Kafka;
 using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Hosting;
@@ -22,7 +23,24 @@ public static class EventLogFactory
                 new EmbeddedEventLogOptions { Directory = Path.Combine(configuration.DataDirectory, "log"), Durability = log.Durability, ReadOnly = readOnly },
                 time,
                 loggers),
-            _ => throw new NotSupportedException($"log.kind: {log.Kind}"),
+            _ => new KafkaEventLog(KafkaOptions(log.Kafka!), time, loggers),
+        };
+    }
+
+    private static KafkaEventLogOptions KafkaOptions(KafkaConfiguration kafka)
+    {
+        var properties = new Dictionary<string, string>(kafka.Properties, StringComparer.Ordinal);
+        foreach (var (name, secret) in kafka.Secrets)
+        {
+            properties[name] = secret.Read();
+        }
+
+        return new KafkaEventLogOptions
+        {
+            BootstrapServers = kafka.BootstrapServers,
+            GroupProtocol = kafka.GroupProtocol,
+            ReplicationFactor = (short)kafka.ReplicationFactor,
+            Properties = properties,
         };
     }
 }

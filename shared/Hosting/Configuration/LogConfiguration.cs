@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Monitoring.EventLog.Embedded;
+using Monitoring.EventLog.Kafka;
 
 namespace Monitoring.Hosting.Configuration;
 
@@ -42,21 +43,14 @@ public sealed record KafkaConfiguration
     [Description("classic for brokers before 4.0, consumer for KIP-848.")]
     public KafkaGroupProtocol GroupProtocol { get; init; } = KafkaGroupProtocol.Classic;
 
-    [Range(1, 10), Description("Copies of every partition.")]
-    public int ReplicationFactor { get; init; } = 1;
+    [Range(-1, 10), Description("Copies of every partition that is created; -1 is the broker's default.")]
+    public int ReplicationFactor { get; init; } = -1;
 
     [Description("Any librdkafka property, passed through.")]
     public IReadOnlyDictionary<string, string> Properties { get; init; } = new Dictionary<string, string>();
 
     [Description("librdkafka properties whose value is a secret, for example sasl.password.")]
     public IReadOnlyDictionary<string, SecretReference> Secrets { get; init; } = new Dictionary<string, SecretReference>();
-}
-
-/// <summary>Consumer group protocols of Kafka.</summary>
-public enum KafkaGroupProtocol
-{
-    Classic,
-    Consumer,
 }
 
 /// <summary>Section <c>capture</c>.</summary>

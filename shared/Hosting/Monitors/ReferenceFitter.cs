@@ -18,14 +18,25 @@ public sealed partial class ReferenceFitter(
     /// <exception cref="InvalidDataException">The file cannot be read, or does not fit the model.</exception>
     public ReferenceData Load(ModelConfiguration model, ModelDescription description, string file)
     {
-        var table = NpyFile.Read(configuration.Resolve(file));
-        if (table.Width != description.Width)
+        var path = configuration.Resolve(file);
+        float[] values;
+        if (Path.GetExtension(path) == ".npy")
         {
-            throw new InvalidDataException($"{file}: rows have {table.Width} values, model '{model.Name}' takes {description.Width}");
+            var array = NpyFile.Read(path);
+            if (array.Width != description.Width)
+            {
+                throw new InvalidDataException($"{file}: rows have {array.Width} values, model '{model.Name}' takes {description.Width}");
+            }
+
+            values = array.Values;
+        }
+        else
+        {
+            values = TableEncoding.Encode(Table.Read(path), description.Schema, path);
         }
 
-        var outputs = catalog.Run(model, description, table.Values, table.Rows);
-        return ReferenceData.Split(ReferenceData.FromMatrix(description, table.Values, table.Rows, outputs));
+        var rows = values.Length / description.Width;
+        return ReferenceData.Split(ReferenceData.FromMatrix(description, values, rows, catalog.Run(model, description, values, rows)));
     }
 
     /// <summary>Fits the monitors of one group on reference data, keeps the profile and approves it.</summary>
