@@ -21,7 +21,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
     private static readonly TimeSpan s_settleLimit = TimeSpan.FromMinutes(2);
     private readonly TimeProvider _time = TimeProvider.System;
     private TimeSpan _changedAfter;
-    private TimeSpan _lastView = TimeSpan.MinValue;
+    private TimeSpan _nextView;
 
     public async Task<int> RunAsync(bool exit, string? json, CancellationToken cancellationToken)
     {
@@ -194,15 +194,15 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         return values[(int)Math.Ceiling(0.99 * values.Count) - 1];
     }
 
-    /// <summary>One line a second: what an eye on the dashboard would see.</summary>
+    /// <summary>One line every two seconds: what an eye on the dashboard would see.</summary>
     private void View(TimeSpan elapsed, DemoClients clients, IServiceProvider services, WebhookReceiver receiver)
     {
-        if (elapsed - _lastView < TimeSpan.FromSeconds(2) && _lastView != TimeSpan.MinValue)
+        if (elapsed < _nextView)
         {
             return;
         }
 
-        _lastView = elapsed;
+        _nextView = elapsed + TimeSpan.FromSeconds(2);
         var status = services.GetServices<MonitorGroupService>().SelectMany(g => g.Status()).ToList();
         var strongest = status.Where(s => double.IsFinite(s.LogEvidence) && double.IsFinite(s.LogLevel) && s.LogLevel > 0)
             .GroupBy(s => s.Model)

@@ -19,9 +19,6 @@ namespace Monitoring.AllInOne.Demo;
 /// </summary>
 internal sealed class DemoVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 {
-    private const int ClientsPerModel = 6;
-    private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(60);
-
     public Command CreateCommand()
     {
         var duration = new Option<string>("--duration") { Description = "How long clients call, as 60s.", DefaultValueFactory = _ => "60s" };
