@@ -115,10 +115,11 @@ internal sealed class RowEncoder
                     value = Math.Clamp(value, _low[c], _high[c]);
                 }
 
-                target[c] = Scale(c, value);
+                // Single precision, as the profile keeps the reference: a copy of a reference row is at distance 0 from it.
+                target[c] = (float)Scale(c, value);
             }
 
-            target[width] = Scale(width, missing);
+            target[width] = (float)Scale(width, missing);
         }
 
         return encoded;

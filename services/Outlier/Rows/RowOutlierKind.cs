@@ -55,7 +55,9 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
         if (LeavesOneOut)
         {
             var scorer = (ILeaveOneOutScorer)Build(Array.ConvertAll(reference, v => (double)v), encoder, options, context.Seed);
-            calibration = [new CalibrationColumn(0, keep, scorer.ReferenceScores)];
+
+            // As the live monitor gives them: in single precision, so that equal scores are equal.
+            calibration = [new CalibrationColumn(0, keep, Array.ConvertAll(scorer.ReferenceScores, s => (double)RowOutlierMonitor.Narrow(s)))];
         }
 
         return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray(), calibration));

@@ -40,7 +40,10 @@ internal sealed class RowOutlierMonitor(RowEncoder encoder, IRowScorer scorer)
         scorer.Score(encoder.Encode(rows), values);
         for (var i = 0; i < values.Length; i++)
         {
-            scores[i] = (float)Math.Clamp(values[i], float.MinValue, float.MaxValue);
+            scores[i] = Narrow(values[i]);
         }
     }
+
+    /// <summary>The score as it is observed: single precision, finite.</summary>
+    internal static float Narrow(double score) => (float)Math.Clamp(score, float.MinValue, float.MaxValue);
 }
