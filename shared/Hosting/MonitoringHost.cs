@@ -33,19 +33,37 @@ public static class MonitoringHost
         }
 
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ContentRootPath = AppContext.BaseDirectory });
-        var value = configuration.Value;
         Directory.CreateDirectory(configuration.DataDirectory);
         ConfigureLogging(builder.Logging);
         ConfigureHttp(builder, configuration);
 
-        var services = builder.Services;
+        // Beside the data they protect, not in the home folder of whoever runs this.
+        builder.Services.AddDataProtection().PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(configuration.DataDirectory, "keys")));
+        AddServices(builder.Services, configuration, modules);
+        customize?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapHealth();
+        app.MapMetrics().AllowAnonymous();
+        foreach (var module in modules)
+        {
+            module.MapEndpoints(app);
+        }
+
+        return app;
+    }
+
+    /// <summary>Everything but HTTP and the log for people; registers only, makes nothing.</summary>
+    internal static void AddServices(IServiceCollection services, LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules)
+    {
+        var value = configuration.Value;
         services.AddSingleton(configuration);
         services.AddSingleton(TimeProvider.System);
         services.AddMonitoringTelemetry(value.Telemetry.Otlp);
         services.AddMonitoringSecurity(value);
 
-        // Beside the data they protect, not in the home folder of whoever runs this.
-        services.AddDataProtection().PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(configuration.DataDirectory, "keys")));
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();
         services.AddHostedService(provider => provider.GetRequiredService<LogTopics>());
@@ -69,20 +87,6 @@ public static class MonitoringHost
         {
             module.ConfigureServices(services);
         }
-
-        customize?.Invoke(services);
-
-        var app = builder.Build();
-        app.UseAuthentication();
-        app.UseAuthorization();
-        app.MapHealth();
-        app.MapMetrics().AllowAnonymous();
-        foreach (var module in modules)
-        {
-            module.MapEndpoints(app);
-        }
-
-        return app;
     }
 
     private static void ConfigureLogging(ILoggingBuilder logging)

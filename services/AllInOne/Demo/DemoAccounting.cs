@@ -54,6 +54,20 @@ internal sealed class DemoAccounting
         return result;
     }
 
+    /// <summary>Records of a topic, as the offsets tell.</summary>
+    public static async Task<long> CountAsync(IEventLog log, string topic, CancellationToken cancellationToken)
+    {
+        var partitions = await log.GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
+        long count = 0;
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            var range = await log.GetOffsetsAsync(topic, partition, cancellationToken).ConfigureAwait(false);
+            count += range.End - range.Start;
+        }
+
+        return count;
+    }
+
     /// <summary>When the call was made whose event crossed the level; null for findings about no single event.</summary>
     public long? CallTime(Finding finding) =>
         _events.TryGetValue((finding.Position.InputPartition, finding.Position.InputOffset), out var captured) ? captured.TimeUnixNano : null;

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
@@ -98,16 +99,12 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         var log = services.GetRequiredService<IEventLog>();
         var groups = services.GetServices<MonitorGroupService>().ToList();
         var start = _time.GetTimestamp();
-        DemoAccounting accounting;
-        long consumed;
-        while (true)
+        while (_time.GetElapsedTime(start) < s_settleLimit)
         {
-            accounting = await DemoAccounting.ReadAsync(log, cancellationToken).ConfigureAwait(false);
-            consumed = groups.Count == 0 ? 0 : groups.Min(g => g.EventsConsumed);
-            var delivered = accounting.Notifications.Where(n => n.Outcome == "delivered").Select(n => n.Id).ToHashSet(StringComparer.Ordinal);
-            var settled = accounting.CapturedEvents >= clients.Served && consumed >= clients.Served
-                && (accounting.Findings.Count == 0 || receiver.Deliveries.Count > 0) && receiver.Deliveries.All(d => delivered.Contains(d.Id));
-            if (settled || _time.GetElapsedTime(start) > s_settleLimit)
+            var captured = await DemoAccounting.CountAsync(log, Topics.InferenceEvents, cancellationToken).ConfigureAwait(false);
+            var found = await DemoAccounting.CountAsync(log, Topics.Findings, cancellationToken).ConfigureAwait(false);
+            var told = await DemoAccounting.CountAsync(log, Topics.Notifications, cancellationToken).ConfigureAwait(false);
+            if (captured >= clients.Served && groups.All(g => g.EventsConsumed >= captured) && (found == 0 || (receiver.Deliveries.Count > 0 && told >= receiver.Deliveries.Count)))
             {
                 break;
             }
@@ -115,6 +112,8 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
             await Task.Delay(s_tick, _time, cancellationToken).ConfigureAwait(false);
         }
 
+        var accounting = await DemoAccounting.ReadAsync(log, cancellationToken).ConfigureAwait(false);
+        var consumed = groups.Min(g => g.EventsConsumed);
         return Report(clients, assets, groups, receiver, changedAt, accounting, consumed);
     }
 

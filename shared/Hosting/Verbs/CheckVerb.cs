@@ -2,7 +2,6 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Hosting.Configuration;
-using Monitoring.Scoring;
 
 namespace Monitoring.Hosting;
 
@@ -42,15 +41,9 @@ public sealed class CheckVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         // Only kinds are made for a check, and what they ask for; nothing is started.
         var services = new ServiceCollection();
         services.AddLogging();
-        services.AddMetrics();
-        services.AddSingleton(TimeProvider.System);
-        services.AddMonitoringScoring(new ScoringOptions { Device = "cpu" });
-        foreach (var module in modules)
-        {
-            module.ConfigureServices(services);
-        }
-
+        var first = LoadedConfiguration.Load(file, []);
+        MonitoringHost.AddServices(services, first with { Value = first.Value with { Scoring = new ScoringConfiguration { Device = "cpu" } } }, modules);
         using var provider = services.BuildServiceProvider();
-        return LoadedConfiguration.Load(file, [.. ConfigurationValidators.BuiltIn, new MonitorKindValidator(new MonitorKinds(provider.GetServices<IMonitorKind>()))]);
+        return LoadedConfiguration.Load(file, [.. ConfigurationValidators.BuiltIn, new MonitorKindValidator(provider.GetRequiredService<MonitorKinds>())]);
     }
 }
