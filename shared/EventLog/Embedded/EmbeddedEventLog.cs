@@ -285,9 +285,8 @@ public sealed class EmbeddedEventLog : IEventLog
                 "Stop the other one, or use Kafka (log: kafka) to run several; 'search', 'fit' and 'replay' may read beside it");
         }
 
-        file.SetLength(0);
-        file.Write(System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-        file.Flush();
+        // Beside the lock: a locked file cannot be read by others.
+        File.WriteAllText(path + ".pid", Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         return file;
     }
 
@@ -295,9 +294,7 @@ public sealed class EmbeddedEventLog : IEventLog
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var reader = new StreamReader(file);
-            return reader.ReadToEnd();
+            return File.ReadAllText(path + ".pid");
         }
         catch (IOException)
         {
@@ -357,7 +354,7 @@ public sealed class EmbeddedEventLog : IEventLog
     private TopicLog LoadTopic(TopicDefinition definition)
     {
         var topic = new TopicLog(Path.Combine(Options.Directory, definition.Name), definition, Options, Logger);
-        topic.Load();
+        topic.Load(p => _catalog.Positions.Where(c => c.Topic == definition.Name && c.Partition == p).Select(c => c.Position.Next ?? 0).DefaultIfEmpty().Max());
         return topic;
     }
 

@@ -95,9 +95,9 @@ internal sealed class Segment
     }
 
     /// <summary>Reads what an existing file says about itself; null when its making was interrupted.</summary>
-    public static Segment? Load(string directory, long firstId, long lastId, int partitions)
+    public static Segment? Load(string directory, long firstId, long lastId, int partitions, string? fileName = null)
     {
-        using var database = SqliteDatabase.Open(System.IO.Path.Combine(directory, FileName(firstId, lastId)), SqliteDatabase.Mode.ReadOnly);
+        using var database = SqliteDatabase.Open(System.IO.Path.Combine(directory, fileName ?? FileName(firstId, lastId)), SqliteDatabase.Mode.ReadOnly);
         if (database.Scalar("SELECT count(*) FROM sqlite_master WHERE name='bases'") != 1)
         {
             return null;
@@ -126,11 +126,13 @@ internal sealed class Segment
     }
 
     /// <summary>Removes the file. Readers that have it open can go on.</summary>
-    public void Delete()
+    public void Delete() => Delete(Path);
+
+    public static void Delete(string path)
     {
-        File.Delete(Path);
-        File.Delete(WalPath);
-        File.Delete(Path + "-shm");
+        File.Delete(path);
+        File.Delete(path + "-wal");
+        File.Delete(path + "-shm");
     }
 
     private static void Configure(SqliteDatabase database, LogDurability durability)

@@ -68,6 +68,12 @@ internal sealed class SegmentMaintenance : IAsyncDisposable
         _writer.Enqueue(roll);
         await roll.Done.ConfigureAwait(false);
         Retire(topic);
+        if (topic.Definition.Compacted && SegmentCompactor.IsWorthwhile(topic.Segments))
+        {
+            var oldTombstones = (_time.GetUtcNow() - DateTimeOffset.UnixEpoch - _options.TombstoneAge).Ticks * 100;
+            var removed = SegmentCompactor.Compact(topic, oldTombstones);
+            _logger.LogInformation("topic {Topic}: compaction removed {Count} records", topic.Name, removed);
+        }
     }
 
     private void Retire(TopicLog topic)

@@ -39,8 +39,8 @@ internal sealed class TopicLog : IDisposable
 
     public long WalBytes => Segments is [.., var last] && new FileInfo(last.WalPath) is { Exists: true } file ? file.Length : 0;
 
-    /// <summary>Finds the segments on disk and where the partitions end.</summary>
-    public void Load()
+    /// <summary>Finds the segments on disk and where the partitions end: nowhere below <paramref name="floor"/>, the offsets known to have been in use.</summary>
+    public void Load(Func<int, long> floor)
     {
         var folder = new DirectoryInfo(Directory);
         if (!folder.Exists)
@@ -71,7 +71,7 @@ internal sealed class TopicLog : IDisposable
             {
                 if (!_options.ReadOnly)
                 {
-                    File.Delete(Path.Combine(Directory, Segment.FileName(first, last)));
+                    Segment.Delete(Path.Combine(Directory, Segment.FileName(first, last)));
                 }
 
                 continue;
@@ -84,7 +84,22 @@ internal sealed class TopicLog : IDisposable
         }
 
         _segments = [.. segments];
-        RestoreEnds();
+        try
+        {
+            RestoreEnds(floor);
+        }
+        catch (DamagedSegmentException e) when (!_options.ReadOnly)
+        {
+            var last = segments[^1];
+            segments.RemoveAt(segments.Count - 1);
+            if (Salvage(last.FirstId, last.LastId, e) is { } saved)
+            {
+                segments.Add(saved);
+            }
+
+            _segments = [.. segments];
+            RestoreEnds(floor);
+        }
     }
 
     /// <summary>First retained offset of a partition.</summary>
@@ -197,7 +212,7 @@ internal sealed class TopicLog : IDisposable
 
     public void Dispose() => CloseActive();
 
-    private void RestoreEnds()
+    private void RestoreEnds(Func<int, long> floor)
     {
         var last = _segments is [.., var s] ? s : null;
         using var database = last is null ? null : SqliteDatabase.Open(last.Path, SqliteDatabase.Mode.ReadOnly);
@@ -212,7 +227,12 @@ internal sealed class TopicLog : IDisposable
                 time = newest.Int64(1);
             }
 
-            Partitions[p].Restore(Math.Max(next, Partitions[p].Next), Math.Max(time, Partitions[p].LastTime));
+            if (floor(p) > next && !_options.ReadOnly)
+            {
+                _logger.LogError("topic {Topic}: partition {Partition} ends at {Next}, but groups have committed {Floor}: the records between are lost; offsets go on from there", Name, p, next, floor(p));
+            }
+
+            Partitions[p].Restore(Math.Max(next, floor(p)), time);
             newest?.Reset();
         }
     }
@@ -230,16 +250,27 @@ internal sealed class TopicLog : IDisposable
             if (!_options.ReadOnly)
             {
                 // Its making was interrupted, so nothing in it was acknowledged.
-                File.Delete(path);
+                Segment.Delete(path);
             }
         }
         catch (DamagedSegmentException e) when (!_options.ReadOnly)
         {
-            File.Move(path, path + ".damaged", overwrite: true);
-            _logger.LogError(e, "topic {Topic}: segment {Path} is damaged (a power cut with durability 'process'?); it was set aside as .damaged and its records are lost", Name, path);
+            return Salvage(first, last, e);
         }
 
         return null;
+    }
+
+    private Segment? Salvage(long first, long last, DamagedSegmentException damage)
+    {
+        var saved = SegmentSalvage.Run(Directory, first, last, Partitions.Length, _options.Durability);
+        _logger.LogError(
+            damage,
+            "topic {Topic}: segment {Segment} is damaged (a power cut with durability 'process'?); {Records} records of it were saved, the rest is lost; the file is kept as .damaged",
+            Name,
+            Segment.FileName(first, last),
+            saved?.Records ?? 0);
+        return saved?.Segment;
     }
 
     private bool HasRecords(Segment active) => Partitions.Any(p => p.Next > active.Bases[p.Index]);
