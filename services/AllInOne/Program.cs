@@ -12,6 +12,7 @@ using Monitoring.Leakage;
 using Monitoring.Outlier;
 using Monitoring.Quality;
 using Monitoring.Replay;
+using Monitoring.Replay.Comparing;
 using Monitoring.Replay.Evidence;
 using Monitoring.Replay.Replaying;
 using Monitoring.Replay.Search;
@@ -46,6 +47,7 @@ internal static class Program
         new SearchVerb(),
         new ReplayVerb(s_modules),
         new EvidenceVerb(),
+        new CompareVerb(s_modules),
         new ExplainVerb(s_modules),
         new AlertVerb(),
         new DocsVerb(s_modules));

@@ -52,14 +52,15 @@ internal sealed class CheckpointChain(string topic, int partition)
     /// <summary>Seals records as the next checkpoint of the chain and appends it to the topic.</summary>
     /// <param name="log">The log.</param>
     /// <param name="key">Signs it.</param>
-    /// <param name="leaves">Leaf hashes of the records, n × 32 bytes.</param>
+    /// <param name="segmentRoot">Root over the records' leaf hashes.</param>
+    /// <param name="records">How many they are.</param>
     /// <param name="from">First offset covered.</param>
     /// <param name="to">Offset behind the last record.</param>
     /// <param name="firstTime">Log time of the first record.</param>
     /// <param name="lastTime">Log time of the last record.</param>
     /// <param name="cancellationToken">Stops before the append.</param>
     /// <exception cref="EventLogException">Another owner has sealed records of this partition meanwhile: start again from the log.</exception>
-    public async ValueTask<Checkpoint> SealAsync(IEventLog log, SigningKey key, ReadOnlyMemory<byte> leaves, long from, long to, long firstTime, long lastTime, CancellationToken cancellationToken)
+    public async ValueTask<Checkpoint> SealAsync(IEventLog log, SigningKey key, byte[] segmentRoot, int records, long from, long to, long firstTime, long lastTime, CancellationToken cancellationToken)
     {
         var before = _checkpoints.Count;
         await RefreshAsync(log, cancellationToken).ConfigureAwait(false);
@@ -75,10 +76,10 @@ internal sealed class CheckpointChain(string topic, int partition)
             Index = _checkpoints.Count,
             FromOffset = from,
             ToOffset = to,
-            Records = leaves.Length / MerkleTree.HashSize,
+            Records = records,
             FirstTimeUnixNano = firstTime,
             LastTimeUnixNano = lastTime,
-            Root = ByteString.CopyFrom(MerkleTree.Root(leaves.Span)),
+            Root = ByteString.CopyFrom(segmentRoot),
             Previous = ByteString.CopyFrom(_root),
             KeyId = key.Id,
         };

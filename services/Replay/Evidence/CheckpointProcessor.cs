@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Monitoring.EventLog;
 
 namespace Monitoring.Replay.Evidence;
@@ -14,6 +15,7 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
 
     private readonly CheckpointChain _chain = new(assignment.Topic, assignment.Partition);
     private readonly byte[] _leaves = new byte[options.SegmentRecords * MerkleTree.HashSize];
+    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private byte[] _buffer = new byte[8192];
     private int _count;
     private long _from;
@@ -52,7 +54,8 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
             }
 
             var length = CanonicalRecord.WriteLeaf(entry, ref _buffer);
-            MerkleTree.HashLeaf(_buffer.AsSpan(0, length), _leaves.AsSpan(_count * MerkleTree.HashSize, MerkleTree.HashSize));
+            _sha.AppendData(_buffer.AsSpan(0, length));
+            _sha.GetHashAndReset(_leaves.AsSpan(_count * MerkleTree.HashSize, MerkleTree.HashSize));
             _count++;
             _next = entry.Offset + 1;
             _lastTime = entry.TimeUnixNano;
@@ -70,6 +73,8 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
         {
             await SealAsync(cancellationToken).ConfigureAwait(false);
         }
+
+        _sha.Dispose();
     }
 
     private async ValueTask SealAsync(CancellationToken cancellationToken)
@@ -79,7 +84,8 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
             throw new EventLogException($"{assignment.Topic}/{assignment.Partition} may no longer be sealed by this process", isTransient: true);
         }
 
-        await _chain.SealAsync(log, key, _leaves.AsMemory(0, _count * MerkleTree.HashSize), _from, _next, _firstTime, _lastTime, cancellationToken).ConfigureAwait(false);
+        var leaves = _leaves.AsMemory(0, _count * MerkleTree.HashSize);
+        await _chain.SealAsync(log, key, MerkleTree.Root(leaves.Span, _sha), _count, _from, _next, _firstTime, _lastTime, cancellationToken).ConfigureAwait(false);
         await assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
         Sealed?.Invoke(_count);
         _from = _next;

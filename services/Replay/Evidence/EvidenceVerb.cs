@@ -19,11 +19,12 @@ public sealed class EvidenceVerb : IVerb
         var json = VerbOptions.Json();
         var output = new Option<string>("--out") { Description = "File of the bundle.", Required = true };
         var finding = new Option<string[]>("--finding") { Description = "A finding, with its sample events and its explanations; may be repeated.", DefaultValueFactory = _ => [] };
+        var incident = new Option<string?>("--incident") { Description = "An incident, by its id or a unique beginning of it: its findings, their events, what was pinned, its messages." };
         var range = new Option<string[]>("--range") { Description = "TOPIC/PARTITION:FROM-TO, offsets, TO exclusive; every record of it. May be repeated.", DefaultValueFactory = _ => [] };
         var from = new Option<string?>("--from") { Description = "With --to: every event, finding, explanation and change of this log time, ISO 8601." };
         var to = new Option<string?>("--to") { Description = "End of the time, exclusive." };
         var root = new Option<string[]>("--root") { Description = "A chain root seen earlier (in a notification), to be proved part of today's chain.", DefaultValueFactory = _ => [] };
-        var command = new Command("export", "Make a bundle of records, proofs, hashes and a signature.") { config, output, finding, range, from, to, root, json };
+        var command = new Command("export", "Make a bundle of records, proofs, hashes and a signature.") { config, output, incident, finding, range, from, to, root, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (await ForensicContext.OpenAsync(parsed.GetRequiredValue(config), cancellationToken).ConfigureAwait(false) is not { } context)
@@ -45,8 +46,10 @@ public sealed class EvidenceVerb : IVerb
                 }
 
                 var findings = parsed.GetRequiredValue(finding);
-                var records = await new EvidenceSelection(context.Log).OfFindingsAsync(findings, cancellationToken).ConfigureAwait(false);
-                var purpose = findings.Length > 0 ? $"finding {string.Join(", ", findings)}" : $"range {string.Join(", ", parsed.GetRequiredValue(range).Append($"{parsed.GetValue(from)} to {parsed.GetValue(to)}").Where(t => t != " to "))}";
+                var about = parsed.GetValue(incident) is { } incidentId ? await IncidentEvidence.ReadAsync(context.Configuration, incidentId, cancellationToken).ConfigureAwait(false) : null;
+                var ofFindings = await new EvidenceSelection(context.Log).OfFindingsAsync([.. findings, .. about?.FindingIds ?? []], cancellationToken).ConfigureAwait(false);
+                var records = ofFindings.Union(about?.Pinned ?? []).ToList();
+                var purpose = about is not null ? $"incident {about.Id}" : findings.Length > 0 ? $"finding {string.Join(", ", findings)}" : $"range {string.Join(", ", parsed.GetRequiredValue(range).Append($"{parsed.GetValue(from)} to {parsed.GetValue(to)}").Where(t => t != " to "))}";
                 using var key = SigningKey.OpenOrCreate(EvidenceService.KeyFile(context.Configuration));
                 var bundle = await new BundleExporter(context.Log, key, TimeProvider.System).ExportAsync(
                     new ExportRequest
@@ -54,6 +57,7 @@ public sealed class EvidenceVerb : IVerb
                         Purpose = purpose,
                         Ranges = ranges,
                         Records = records,
+                        Attachments = about is null ? new Dictionary<string, byte[]>() : new Dictionary<string, byte[]> { ["incident.json"] = about.Json },
                         EarlierRoots = parsed.GetRequiredValue(root),
                         Configuration = await File.ReadAllBytesAsync(context.Configuration.File, cancellationToken).ConfigureAwait(false),
                         ModelFiles = context.Configuration.Value.Models.Where(m => m.Onnx is not null).ToDictionary(m => $"{m.Name}@{m.Version}", m => context.Configuration.Resolve(m.Onnx!.Path), StringComparer.Ordinal),

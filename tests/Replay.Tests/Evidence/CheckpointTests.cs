@@ -82,7 +82,7 @@ public sealed class CheckpointTests
     {
         using var log = await SealedLog.CreateAsync(events: 16, findings: 0);
         var stale = new CheckpointChain(Topics.InferenceEvents, 0);
-        var error = await Assert.ThrowsAsync<EventLogException>(async () => await stale.SealAsync(log.Log, log.Key, new byte[32], 0, 1, 0, 0, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<EventLogException>(async () => await stale.SealAsync(log.Log, log.Key, new byte[32], 1, 0, 1, 0, 0, CancellationToken.None));
         Assert.Contains("another owner up to offset 16", error.Message, StringComparison.Ordinal);
     }
 
