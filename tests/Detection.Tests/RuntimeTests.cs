@@ -120,6 +120,55 @@ public sealed class RuntimeTests
         Assert.Empty(run.Outcome().Findings);
     }
 
+    [Theory]
+    [InlineData(new long[] { 1_000_000_000, 0 }, 0)]
+    [InlineData(new long[] { 1_000_000_000, 3 }, 12)]
+    [InlineData(new long[] { -1, 3 }, 12)]
+    [InlineData(new long[] { long.MaxValue, long.MaxValue }, 12)]
+    [InlineData(new long[] { 3, 1, 1 }, 13)]
+    [InlineData(new long[] { 400_000, 1 }, 1_600_000)]
+    public async Task Shapes_that_lie_cost_nothing(long[] shape, int bytes)
+    {
+        using var run = new Run(One(s_plain));
+        var lie = Traffic.Event("lie", "alpha", [1, 2, 3]);
+        lie.Inputs[0].Shape.Clear();
+        lie.Inputs[0].Shape.AddRange(shape);
+        lie.Inputs[0].Data = Google.Protobuf.ByteString.CopyFrom(new byte[bytes]);
+        await run.FillAsync([.. Traffic.TwoModels(30, 30, seed: 8), Traffic.Record(lie, Traffic.StartNano + 1_000_000_000)]);
+        var from = await run.StartAsync();
+        await run.ProcessAsync(from, 30);
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        await run.ProcessAsync(30);
+
+        Assert.Equal(31, run.Processor!.Next);
+        Assert.Equal(20, run.Processor.Status()[0].LearnedDraws);
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 30_000_000);
+    }
+
+    [Fact]
+    public async Task A_row_that_a_monitor_cannot_take_is_left_out_and_stops_nothing()
+    {
+        var records = Traffic.TwoModels(3000, 3000, seed: 9).ToList();
+        for (var i = 0; i < 20; i++)
+        {
+            records.Insert(2000 + (i * 37), Traffic.Record(Traffic.Event("poison" + i, "alpha", [i % 2 == 0 ? PoisonKind.InScore : PoisonKind.InApply, 0, 0]), Traffic.StartNano + 20_000_000_000));
+        }
+
+        var outcomes = new List<Outcome>();
+        foreach (var size in new[] { 256, 7 })
+        {
+            using var run = new Run(One(new WatchedMonitor { Name = "poisoned", Kind = "poison" }));
+            await run.FillAsync(records);
+            outcomes.Add(await run.WholeAsync(() => size));
+            var status = run.Processor!.Status().Single();
+            Assert.Equal(MonitorState.Armed, status.State);
+            Assert.StartsWith("20 rows could not be scored", status.Reason, StringComparison.Ordinal);
+            Assert.Equal(1500, status.Draws);
+        }
+
+        Assert.Equal(outcomes[0].Evidence, outcomes[1].Evidence);
+    }
+
     [Fact]
     public async Task Bursts_of_one_client_are_one_draw()
     {

@@ -51,6 +51,12 @@ public sealed class ProfileFitter(MonitorKinds kinds)
                 failures.Add($"{watched.Name}: {e.Message}");
                 continue;
             }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // A kind's mistake: its monitor stays blind, the others are fitted.
+                failures.Add($"{watched.Name}: {e.GetType().Name}: {e.Message}");
+                continue;
+            }
 
             warnings.AddRange(context.Warnings.Select(w => $"{watched.Name}: {w}"));
             var instance = kind.Create(new MonitorContext(watched.Name, model, options, fitted.Bytes, seed));

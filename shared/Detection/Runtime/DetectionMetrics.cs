@@ -10,6 +10,7 @@ public sealed class DetectionMetrics : IDisposable
     private readonly Meter _meter;
     private readonly Counter<long> _consumed;
     private readonly Counter<long> _scored;
+    private readonly Counter<long> _failed;
     private readonly Counter<long> _skipped;
     private readonly Counter<long> _draws;
     private readonly Counter<long> _findings;
@@ -25,6 +26,7 @@ public sealed class DetectionMetrics : IDisposable
         _meter = meters.Create(MeterName);
         _consumed = _meter.CreateCounter<long>("monitoring_detection_consumed_events", description: "Events read from the log.");
         _scored = _meter.CreateCounter<long>("monitoring_detection_scored_rows", description: "Rows scored by a monitor.");
+        _failed = _meter.CreateCounter<long>("monitoring_detection_failed_rows", description: "Rows that a monitor could not take.");
         _skipped = _meter.CreateCounter<long>("monitoring_detection_skipped_events", description: "Events that no monitor saw, by reason: undecodable, unwatched.");
         _draws = _meter.CreateCounter<long>("monitoring_detection_admitted_rows", description: "Rows that were independent draws.");
         _findings = _meter.CreateCounter<long>("monitoring_detection_findings", description: "Findings written, by model, kind and severity.");
@@ -48,6 +50,8 @@ public sealed class DetectionMetrics : IDisposable
     internal void Scored(string model, string kind, long rows) => _scored.Add(rows, new("model", model), new("kind", kind));
 
     internal void Admitted(string group, string model, long rows) => _draws.Add(rows, new("group", group), new("model", model));
+
+    internal void Failed(string model, string kind, long rows) => _failed.Add(rows, new("model", model), new("kind", kind));
 
     internal void Skipped(string group, string reason) => _skipped.Add(1, new("group", group), new("reason", reason));
 

@@ -47,6 +47,7 @@ internal sealed class MonitorRuntime : IObservationSink
     private bool _changed;
     private long _nextOrder;
     private ulong _digest;
+    private long _failuresTaken;
 
     public MonitorRuntime(ModelRuntime model, int index, WatchedMonitor watched, IMonitorKind kind, MonitorProfile profile, double appearance)
     {
@@ -91,25 +92,66 @@ internal sealed class MonitorRuntime : IObservationSink
 
     public ulong Digest => _digest;
 
-    /// <summary>Takes batches in log order.</summary>
+    /// <summary>Rows that the monitor could not take, and the last reason.</summary>
+    public long FailedRows { get; private set; }
+
+    public string Failure { get; private set; } = "";
+
+    /// <summary>Rows that failed since the last call.</summary>
+    public long TakeFailures()
+    {
+        var failed = FailedRows - _failuresTaken;
+        _failuresTaken = FailedRows;
+        return failed;
+    }
+
+    /// <summary>
+    /// Takes batches in log order. A row on which the monitor throws is left out, counted and lowers coverage; it does not stop the others, and how rows are cut into
+    /// batches does not show.
+    /// </summary>
     public async ValueTask ProcessAsync(IReadOnlyList<RowBatch> batches, CancellationToken cancellationToken)
     {
         foreach (var batch in batches)
         {
-            var scores = await _monitor.ScoreAsync(batch, cancellationToken).ConfigureAwait(false);
-            _rows = batch;
             _changed |= batch.Count > 0;
-            for (_row = 0; _row < batch.Count; _row++)
+            MonitorScores? scores = null;
+            try
             {
-                var info = batch.Rows[_row];
-                if (info.EventRow == 0)
+                scores = await _monitor.ScoreAsync(batch, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Failure = e.Message;
+            }
+
+            if (scores is not null)
+            {
+                _rows = batch;
+                for (_row = 0; _row < batch.Count; _row++)
                 {
-                    _history.Add(batch.Events[info.Event].Source, info.Offset, info.TimeUnixNano);
+                    Apply(scores);
                 }
 
-                _history.AddRow();
-                _monitor.Apply(batch, _row, scores, this);
-                Flush();
+                continue;
+            }
+
+            // One row broke the batch: find it by itself.
+            for (var row = 0; row < batch.Count; row++)
+            {
+                var one = batch.Slice(row, 1);
+                try
+                {
+                    scores = await _monitor.ScoreAsync(one, cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    Fail(e);
+                    continue;
+                }
+
+                _rows = one;
+                _row = 0;
+                Apply(scores);
             }
         }
     }
@@ -246,7 +288,7 @@ internal sealed class MonitorRuntime : IObservationSink
             Watched.Kind,
             partition,
             state,
-            reason,
+            reason.Length > 0 || FailedRows == 0 ? reason : string.Create(CultureInfo.InvariantCulture, $"{FailedRows} rows could not be scored, the last one because: {Failure}"),
             0,
             0,
             null,
@@ -414,6 +456,38 @@ internal sealed class MonitorRuntime : IObservationSink
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private void Apply(MonitorScores scores)
+    {
+        var info = _rows!.Rows[_row];
+        if (info.EventRow == 0)
+        {
+            _history.Add(_rows.Events[info.Event].Source, info.Offset, info.TimeUnixNano);
+        }
+
+        _history.AddRow();
+        try
+        {
+            _monitor.Apply(_rows, _row, scores, this);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Fail(e);
+            _observed = false;
+            _subjectObserved = false;
+            Array.Fill(_values, double.NaN);
+            Array.Fill(_subjectValues, double.NaN);
+            return;
+        }
+
+        Flush();
+    }
+
+    private void Fail(Exception exception)
+    {
+        FailedRows++;
+        Failure = exception.Message;
     }
 
     private void TakeSubject(string subject)

@@ -289,6 +289,12 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         foreach (var (monitor, batches) in work)
         {
             _metrics.Scored(batches[0].Model.Name, monitor.Watched.Kind, batches.Sum(b => b.Count));
+            if (monitor.TakeFailures() is var failed && failed > 0)
+            {
+                _metrics.Failed(batches[0].Model.Name, monitor.Watched.Kind, failed);
+                LogFailedRows(batches[0].Model.Name, monitor.Watched.Name, failed, monitor.Failure);
+            }
+
             drafts.AddRange(monitor.Findings);
             monitor.Findings.Clear();
         }
@@ -517,6 +523,9 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Warning, Message = "group {Group}: record {Origin} went to the dead letters: {Reason}")]
     private partial void LogDeadLetter(string group, string origin, string reason);
+
+    [LoggerMessage(EventId = 3005, Level = LogLevel.Error, Message = "{Model}: monitor {Monitor} could not take {Rows} rows and left them out; the last one: {Reason}")]
+    private partial void LogFailedRows(string model, string monitor, long rows, string reason);
 
     [LoggerMessage(EventId = 3004, Level = LogLevel.Information, Message = "group {Group}, partition {Partition}: configuration switched at offset {Offset}, from {Before} to {After}")]
     private partial void LogSwitch(string group, int partition, long offset, string before, string after);

@@ -6,6 +6,10 @@ namespace Monitoring.Detection;
 /// <summary>Turns events of one model version into rows. An event that does not fit the schema becomes one row of NaN: it is still seen.</summary>
 internal sealed class RowBatchBuilder(ModelDescription model)
 {
+    /// <summary>Most floats that one event may become, outputs included: 256 MiB.</summary>
+    private const long MaxFloats = 64L * 1024 * 1024;
+
+    private readonly long _rowFloats = model.Width + model.Outputs.Sum(o => (long)o.Width);
     private readonly List<InferenceEvent> _events = [];
     private readonly List<RowInfo> _rows = [];
     private readonly float[][] _outputs = new float[model.Outputs.Count][];
@@ -94,16 +98,32 @@ internal sealed class RowBatchBuilder(ModelDescription model)
         return null;
     }
 
+    /// <summary>Rows of the event; 0 when it cannot be read as rows of this model. Decided before anything is allocated.</summary>
     private int RowsOf(InferenceEvent inference)
     {
-        var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[0]) : inference.Inputs.Count > 0 ? inference.Inputs[0] : null;
-        if (tensor is null || tensor.Artifact is not null || TensorReader.Elements(tensor) < 0)
+        var first = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[0]) : inference.Inputs.Count > 0 ? inference.Inputs[0] : null;
+        var count = model.InputTensors.Count > 0 ? model.InputTensors.Count : inference.Inputs.Count;
+        if (first is null)
         {
             return 0;
         }
 
+        var elements = 0L;
+        for (var i = 0; i < count; i++)
+        {
+            var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[i]) : inference.Inputs[i];
+            var own = tensor is null || tensor.Artifact is not null ? -1 : TensorReader.Elements(tensor);
+            if (own <= 0)
+            {
+                return 0;
+            }
+
+            elements += own;
+        }
+
         // A client that sends one row without a batch dimension is understood.
-        return TensorReader.Elements(tensor) == model.Width && model.InputTensors.Count <= 1 && inference.Inputs.Count == 1 ? 1 : TensorReader.Rows(tensor);
+        var rows = count == 1 && elements == model.Width ? 1 : TensorReader.Rows(first);
+        return elements == (long)rows * model.Width && rows * _rowFloats <= MaxFloats ? rows : 0;
     }
 
     private bool TryReadInputs(InferenceEvent inference, int rows, Span<float> target)

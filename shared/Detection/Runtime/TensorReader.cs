@@ -8,7 +8,7 @@ namespace Monitoring.Detection;
 /// <summary>Reads a tensor's elements as floats.</summary>
 internal static class TensorReader
 {
-    /// <summary>Elements of the tensor by its shape; −1 for a shape with a negative dimension or too many elements.</summary>
+    /// <summary>Elements of the tensor by its shape; −1 where the shape is impossible or the data is not as long as it says, so that nobody allocates for a lie.</summary>
     public static int Elements(Tensor tensor)
     {
         long count = 1;
@@ -22,8 +22,18 @@ internal static class TensorReader
             count *= dimension;
         }
 
-        return (int)count;
+        return Fits(tensor, count) ? (int)count : -1;
     }
+
+    private static bool Fits(Tensor tensor, long elements) => tensor.Datatype switch
+    {
+        "FP32" or "INT32" or "UINT32" => tensor.Data.Length == elements * 4,
+        "FP64" or "INT64" or "UINT64" => tensor.Data.Length == elements * 8,
+        "FP16" or "INT16" or "UINT16" => tensor.Data.Length == elements * 2,
+        "BOOL" or "INT8" or "UINT8" => tensor.Data.Length == elements,
+        "BYTES" => tensor.Data.Length >= elements * 4,
+        _ => false,
+    };
 
     /// <summary>Rows of the tensor: its first dimension, 1 for a scalar.</summary>
     public static int Rows(Tensor tensor) => tensor.Shape.Count == 0 ? 1 : (int)Math.Min(tensor.Shape[0], int.MaxValue);
