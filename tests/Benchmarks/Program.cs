@@ -8,6 +8,8 @@ internal static class Program
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
         ["processor"] = Suites.ProcessorSuite.RunAsync,
+        ["inference"] = Suites.InferenceSuite.RunAsync,
+        ["kernels"] = Suites.KernelsSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,

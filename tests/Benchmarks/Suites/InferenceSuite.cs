@@ -1,0 +1,262 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Inference;
+using Monitoring.Scoring;
+using Monitoring.TestKit;
+
+namespace Monitoring.Benchmarks.Suites;
+
+/// <summary>
+/// The inference service with publishing on against the same session behind a bare endpoint that reads and writes the same
+/// protocol and does nothing else, in turns in one process. The load comes from the same process over keep-alive
+/// connections, so both pay for it alike.
+/// </summary>
+internal static class InferenceSuite
+{
+    public static async Task<object> RunAsync(BenchmarkArguments arguments)
+    {
+        var rounds = int.Parse(arguments["rounds", "5"], CultureInfo.InvariantCulture);
+        var seconds = double.Parse(arguments["seconds", "3"], CultureInfo.InvariantCulture);
+        var connections = int.Parse(arguments["connections", "16"], CultureInfo.InvariantCulture);
+        var rate = double.Parse(arguments["rate", "1000"], CultureInfo.InvariantCulture);
+        var json = arguments["format", "binary"] == "json";
+        using var folder = new TemporaryDirectory();
+        var model = Path.Combine(FindRoot(), "infra", "demo", "digits.onnx");
+        var text = $$"""
+            api: { listen: ["http://127.0.0.1:0"] }
+            capture: { mode: "{{arguments["capture", "process"]}}" }
+            models:
+              - name: digits
+                client: [address]
+                onnx: { path: "{{model}}" }
+                exports: [embedding, features]
+            """;
+        var configuration = LoadedConfiguration.Parse(text, folder.File("monitoring.yaml"), ConfigurationValidators.BuiltIn);
+        await using var served = MonitoringHost.Build(configuration, [new InferenceModule()], s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
+        await served.StartAsync().ConfigureAwait(false);
+        using var session = served.Services.GetRequiredService<ScoringRuntime>().LoadFile("bare", model);
+        await using var bare = await BareAsync(session).ConfigureAwait(false);
+        var request = Request(json);
+        var (bareAddress, servedAddress) = (Address(bare), Address(served));
+
+        await Load.RunAsync(bareAddress, request, connections, 2, rate: null).ConfigureAwait(false);
+        await Load.RunAsync(servedAddress, request, connections, 2, rate: null).ConfigureAwait(false);
+        var (bareRates, servedRates) = (new List<double>(), new List<double>());
+        var (bareCpu, servedCpu) = (new List<double>(), new List<double>());
+        var (barePaced, servedPaced) = (new List<double>(), new List<double>());
+        for (var round = 0; round < rounds; round++)
+        {
+            await RoundAsync(bareAddress, bareRates, bareCpu).ConfigureAwait(false);
+            await RoundAsync(servedAddress, servedRates, servedCpu).ConfigureAwait(false);
+        }
+
+        for (var round = 0; round < rounds; round++)
+        {
+            barePaced.AddRange((await Load.RunAsync(bareAddress, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
+            servedPaced.AddRange((await Load.RunAsync(servedAddress, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
+        }
+
+        async Task RoundAsync(IPEndPoint address, List<double> rates, List<double> cpu)
+        {
+            using var process = Process.GetCurrentProcess();
+            var before = process.TotalProcessorTime;
+            var result = await Load.RunAsync(address, request, connections, seconds, rate: null).ConfigureAwait(false);
+
+            // What waits in the spool belongs to the round that filled it.
+            await DrainAsync(served).ConfigureAwait(false);
+            process.Refresh();
+            rates.Add(result.PerSecond);
+            cpu.Add((process.TotalProcessorTime - before).TotalMicroseconds / result.Milliseconds.Count);
+        }
+
+        await DrainAsync(served).ConfigureAwait(false);
+        var statistics = served.Services.GetRequiredService<ModelRepository>().Get("digits").Statistics;
+        var appended = served.Services.GetRequiredService<EventPublisher>().Appended;
+        var ratios = bareRates.Zip(servedRates, (b, s) => s / b).Order().ToList();
+        return new
+        {
+            suite = "inference",
+            processors = Environment.ProcessorCount,
+            format = json ? "json" : "binary",
+            connections,
+            throughput = new
+            {
+                barePerSecond = Median(bareRates),
+                servedPerSecond = Median(servedRates),
+                ratio = Median(ratios),
+                ratioLowest = ratios[0],
+                ratioHighest = ratios[^1],
+                goal = 0.95,
+
+                // Of the whole process, load generator, publishing and log included: steadier than rates on a busy machine.
+                bareCpuMicrosecondsPerCall = Median(bareCpu),
+                servedCpuMicrosecondsPerCall = Median(servedCpu),
+            },
+            latency = new
+            {
+                ratePerSecond = rate,
+                bareP50Ms = Quantile(barePaced, 0.5),
+                bareP99Ms = Quantile(barePaced, 0.99),
+                servedP50Ms = Quantile(servedPaced, 0.5),
+                servedP99Ms = Quantile(servedPaced, 0.99),
+                addedP99Ms = Quantile(servedPaced, 0.99) - Quantile(barePaced, 0.99),
+                goalAddedP99Ms = 1.0,
+            },
+            events = new { received = statistics.Received, captured = statistics.Captured, dropped = statistics.Dropped, appended },
+        };
+    }
+
+    private static async Task DrainAsync(WebApplication served)
+    {
+        var spool = served.Services.GetRequiredService<Spool>();
+        await Eventually.TrueAsync(() => spool.PendingBytes == 0, "the spool is empty", TimeSpan.FromMinutes(2)).ConfigureAwait(false);
+    }
+
+    private static async Task<WebApplication> BareAsync(ScoringModel session)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.ConfigureKestrel(k => k.AddServerHeader = false);
+        var app = builder.Build();
+        app.MapPost("/v2/models/digits/infer", async (HttpContext context) =>
+        {
+            var body = await RequestBody.ReadAsync(context.Request, 32 << 20, context.RequestAborted).ConfigureAwait(false);
+            int? length = context.Request.Headers.TryGetValue(InferEndpoints.HeaderLength, out var header) ? int.Parse(header.ToString(), CultureInfo.InvariantCulture) : null;
+            var message = InferMessageReader.ReadRequest(body, length);
+            var outputs = session.Run(message.Tensors, ["probabilities"], CancellationToken.None);
+            var response = new ArrayBufferWriter<byte>(1024);
+            InferResponse.Write(response, "digits", "1", message.Id, outputs, message);
+            context.Response.ContentType = "application/json";
+            context.Response.ContentLength = response.WrittenCount;
+            await context.Response.BodyWriter.WriteAsync(response.WrittenMemory, context.RequestAborted).ConfigureAwait(false);
+        });
+        await app.StartAsync().ConfigureAwait(false);
+        return app;
+    }
+
+    private static byte[] Request(bool json)
+    {
+        var random = new Random(1);
+        var pixels = Enumerable.Range(0, 784).Select(_ => random.Next(4) == 0 ? random.Next(256) / 255f : 0f).ToArray();
+        var header = json
+            ? $$"""{"inputs":[{"name":"image","shape":[1,1,28,28],"datatype":"FP32","data":[{{string.Join(',', pixels.Select(p => p.ToString("R", CultureInfo.InvariantCulture)))}}]}]}"""
+            : """{"inputs":[{"name":"image","shape":[1,1,28,28],"datatype":"FP32","parameters":{"binary_data_size":3136}}]}""";
+        byte[] body = [.. Encoding.UTF8.GetBytes(header), .. json ? [] : MemoryMarshal.AsBytes<float>(pixels).ToArray()];
+        var extension = json ? "" : $"{InferEndpoints.HeaderLength}: {header.Length}\r\n";
+        return [.. Encoding.ASCII.GetBytes($"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n{extension}Content-Length: {body.Length}\r\n\r\n"), .. body];
+    }
+
+    private static IPEndPoint Address(WebApplication app) =>
+        new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);
+
+    private static double Median(IEnumerable<double> values) => Quantile([.. values], 0.5);
+
+    private static double Quantile(List<double> values, double q)
+    {
+        values.Sort();
+        return values[(int)Math.Min(values.Count - 1, q * values.Count)];
+    }
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Monitoring.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new DirectoryNotFoundException("run the benchmarks from a checkout: infra/demo is needed");
+    }
+
+    /// <summary>Keep-alive connections that send one request again and again: as fast as answers come, or each at its share of a rate.</summary>
+    private static class Load
+    {
+        public static async Task<(double PerSecond, List<double> Milliseconds)> RunAsync(IPEndPoint address, byte[] request, int connections, double seconds, double? rate)
+        {
+            var start = Stopwatch.GetTimestamp();
+            var end = start + (long)(seconds * Stopwatch.Frequency);
+            var results = await Task.WhenAll(Enumerable.Range(0, connections).Select(i => Task.Run(() => ConnectionAsync(
+                address,
+                request,
+                start + (rate is null ? 0 : (long)(i / rate * Stopwatch.Frequency)),
+                end,
+                rate is null ? 0 : (long)(connections / rate * Stopwatch.Frequency))))).ConfigureAwait(false);
+            var elapsed = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return (results.Sum(r => r.Count) / elapsed, [.. results.SelectMany(r => r)]);
+        }
+
+        private static async Task<List<double>> ConnectionAsync(IPEndPoint address, byte[] request, long next, long end, long interval)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(address).ConfigureAwait(false);
+            var times = new List<double>();
+            var buffer = new byte[16384];
+            while (Stopwatch.GetTimestamp() < end)
+            {
+                if (interval > 0)
+                {
+                    var wait = next - Stopwatch.GetTimestamp();
+                    if (wait > 0)
+                    {
+                        await Task.Delay(TimeSpan.FromSeconds((double)wait / Stopwatch.Frequency), TimeProvider.System).ConfigureAwait(false);
+                    }
+
+                    next += interval;
+                }
+
+                var sent = Stopwatch.GetTimestamp();
+                await socket.SendAsync(request).ConfigureAwait(false);
+                await ReceiveAsync(socket, buffer).ConfigureAwait(false);
+                times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
+            }
+
+            return times;
+        }
+
+        private static async Task ReceiveAsync(Socket socket, byte[] buffer)
+        {
+            var have = 0;
+            var need = int.MaxValue;
+            while (have < need)
+            {
+                var read = await socket.ReceiveAsync(buffer.AsMemory(have)).ConfigureAwait(false);
+                if (read == 0)
+                {
+                    throw new IOException("the server closed the connection");
+                }
+
+                have += read;
+                if (need == int.MaxValue && buffer.AsSpan(0, have).IndexOf("\r\n\r\n"u8) is >= 0 and var head)
+                {
+                    var headers = Encoding.ASCII.GetString(buffer, 0, head);
+                    if (!headers.StartsWith("HTTP/1.1 200", StringComparison.Ordinal))
+                    {
+                        throw new InvalidOperationException(Encoding.UTF8.GetString(buffer, 0, have));
+                    }
+
+                    const string name = "Content-Length: ";
+                    var at = headers.IndexOf(name, StringComparison.OrdinalIgnoreCase) + name.Length;
+                    var line = headers.IndexOf('\r', at);
+                    need = head + 4 + int.Parse(headers.AsSpan(at, (line < 0 ? headers.Length : line) - at), CultureInfo.InvariantCulture);
+                }
+            }
+        }
+    }
+}
