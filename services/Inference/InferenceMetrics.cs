@@ -7,13 +7,18 @@ internal sealed class InferenceMetrics
 {
     public const string MeterName = "Monitoring.Inference";
 
-    private readonly Counter<long> _requests;
     private readonly Histogram<double> _latency;
 
     public InferenceMetrics(IMeterFactory meters, ModelRepository repository, Spool spool, EventPublisher publisher, EventJoiner joiner)
     {
         var meter = meters.Create(MeterName);
-        _requests = meter.CreateCounter<long>("monitoring_inference_requests_total", description: "Infer calls by model and HTTP status");
+        meter.CreateObservableCounter(
+            "monitoring_inference_requests_total",
+            () => repository.Models.SelectMany(m => m.Statistics.Requests.Select(r => new Measurement<long>(
+                r.Count,
+                new KeyValuePair<string, object?>("model", m.Name),
+                new KeyValuePair<string, object?>("status", r.Status)))),
+            description: "Infer calls by model and HTTP status");
         _latency = meter.CreateHistogram<double>("monitoring_inference_latency_seconds", "s", "From arrival to the answer being ready and captured");
         PerModel("monitoring_inference_received_total", "Calls and logged events that named the model", s => s.Received);
         PerModel("monitoring_inference_captured_total", "Events written to the spool", s => s.Captured);
@@ -40,10 +45,6 @@ internal sealed class InferenceMetrics
             description: description);
     }
 
-    public void RecordCall(string model, int status, TimeSpan latency)
-    {
-        var tag = new KeyValuePair<string, object?>("model", model);
-        _requests.Add(1, tag, new KeyValuePair<string, object?>("status", status));
-        _latency.Record(latency.TotalSeconds, tag);
-    }
+    /// <summary>Time from arrival to the answer being ready and captured.</summary>
+    public void RecordLatency(string model, TimeSpan latency) => _latency.Record(latency.TotalSeconds, new KeyValuePair<string, object?>("model", model));
 }

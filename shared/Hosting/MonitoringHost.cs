@@ -71,6 +71,7 @@ public static class MonitoringHost
         {
             Device = value.Scoring.Device,
             Threads = value.Scoring.Threads,
+            UnloadAfter = value.Scoring.UnloadAfter,
             CudaProviderFolder = value.Scoring.CudaProvider is { } folder ? configuration.Resolve(folder) : null,
         });
         services.AddSingleton<DetectionMetrics>();

@@ -171,7 +171,7 @@ public sealed class ScoringKernels(ScoringRuntime runtime) : IDisposable
     {
         var type = TensorTypes.Of<T>();
         var key = $"{name}-{type.ProtocolName()}";
-        return _graphs.GetOrAdd(key, k => new Lazy<ScoringModel>(() => runtime.LoadBytes(k, build(type)))).Value;
+        return _graphs.GetOrAdd(key, k => new Lazy<ScoringModel>(() => runtime.LoadBytes(k, build(type), threads: ScoringThreads.Shared))).Value;
     }
 }
 

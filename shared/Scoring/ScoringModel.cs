@@ -12,7 +12,7 @@ public sealed class ScoringModel : IDisposable
     private string[] _outputNames = [];
     private Dictionary<string, TensorInfo> _inputsByName = [];
 
-    internal ScoringModel(ScoringRuntime runtime, string name, string sha256, long length, string? path, Func<byte[]>? reload)
+    internal ScoringModel(ScoringRuntime runtime, string name, string sha256, long length, string? path, Func<byte[]>? reload, ScoringThreads threads)
     {
         _runtime = runtime;
         Name = name;
@@ -20,6 +20,7 @@ public sealed class ScoringModel : IDisposable
         Length = length;
         Path = path;
         Reload = reload;
+        Threads = threads != ScoringThreads.Auto ? threads : length < ScoringRuntime.SmallModelBytes ? ScoringThreads.Caller : ScoringThreads.Shared;
         Node = new LinkedListNode<ScoringModel>(this);
     }
 
@@ -41,6 +42,9 @@ public sealed class ScoringModel : IDisposable
     /// <summary>Whether a session is in memory now.</summary>
     public bool IsLoaded => Session is not null;
 
+    /// <summary>On which threads runs compute: <see cref="ScoringThreads.Caller"/> or <see cref="ScoringThreads.Shared"/>.</summary>
+    public ScoringThreads Threads { get; }
+
     internal string? Path { get; }
 
     internal Func<byte[]>? Reload { get; }
@@ -54,6 +58,8 @@ public sealed class ScoringModel : IDisposable
     internal int Users { get; set; }
 
     internal bool IsDisposed { get; set; }
+
+    internal long LastUsed { get; set; }
 
     /// <summary>Runs the model.</summary>
     /// <param name="inputs">One tensor per input, in any order.</param>

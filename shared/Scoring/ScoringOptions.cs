@@ -15,6 +15,9 @@ public sealed record ScoringOptions
     /// <summary>Most sessions kept in memory; beyond it the least recently used idle ones are unloaded and loaded again when called. At least 1.</summary>
     public int MaxLoadedModels { get; init; } = 512;
 
+    /// <summary>Sessions unused for this long are unloaded and loaded again when called; null keeps them.</summary>
+    public TimeSpan? UnloadAfter { get; init; }
+
     /// <summary>Largest model file, in bytes.</summary>
     public long MaxModelBytes { get; init; } = 1L << 30;
 }

@@ -17,6 +17,9 @@ public sealed partial class ScoringRuntime : IDisposable
     /// <summary>Name of the meter: <c>monitoring_scoring_…</c>.</summary>
     public const string MeterName = "Monitoring.Scoring";
 
+    /// <summary>Models below this many bytes run on the calling thread.</summary>
+    internal const int SmallModelBytes = 4 << 20;
+
     private const string CudaLibrary = "libonnxruntime_providers_cuda.so";
     private const string CudaProvider = "CUDAExecutionProvider";
 
@@ -33,14 +36,18 @@ public sealed partial class ScoringRuntime : IDisposable
     private readonly Counter<long> _unloads;
     private readonly Histogram<double> _runSeconds;
     private readonly Histogram<double> _batchRows;
+    private readonly TimeProvider _time;
+    private readonly ITimer? _unloadTimer;
     private bool _disposed;
 
     /// <param name="options">Settings.</param>
     /// <param name="logger">Where the choice of device is told.</param>
     /// <param name="meters">Factory of the meter; null makes one.</param>
+    /// <param name="time">Clock of unloading; null is the system's.</param>
     /// <exception cref="ScoringException">The device named in the options is absent or malformed (<see cref="ScoringError.Device"/>).</exception>
-    public ScoringRuntime(ScoringOptions? options = null, ILogger<ScoringRuntime>? logger = null, IMeterFactory? meters = null)
+    public ScoringRuntime(ScoringOptions? options = null, ILogger<ScoringRuntime>? logger = null, IMeterFactory? meters = null, TimeProvider? time = null)
     {
+        _time = time ?? TimeProvider.System;
         _options = options ?? new ScoringOptions();
         ArgumentOutOfRangeException.ThrowIfNegative(_options.Threads);
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.MaxLoadedModels, 1);
@@ -57,6 +64,11 @@ public sealed partial class ScoringRuntime : IDisposable
         _unloads = _meter.CreateCounter<long>("monitoring_scoring_unloads_total", description: "Idle sessions unloaded to stay within the limit");
         _runSeconds = _meter.CreateHistogram<double>("monitoring_scoring_run_seconds", "s", "Time of one run of a session");
         _batchRows = _meter.CreateHistogram<double>("monitoring_scoring_batch_rows", "rows", "Rows joined into one run");
+        if (_options.UnloadAfter is { } after)
+        {
+            var period = TimeSpan.FromTicks(Math.Clamp(after.Ticks / 4, TimeSpan.TicksPerSecond, TimeSpan.TicksPerMinute));
+            _unloadTimer = _time.CreateTimer(static state => ((ScoringRuntime)state!).UnloadIdle(), this, period, period);
+        }
     }
 
     /// <summary>The device in use, and why.</summary>
@@ -81,8 +93,9 @@ public sealed partial class ScoringRuntime : IDisposable
     /// <param name="name">Name for messages and metrics.</param>
     /// <param name="path">ONNX file.</param>
     /// <param name="sha256">Pinned hash, 64 hexadecimal digits; null for no pin.</param>
+    /// <param name="threads">On which threads it computes.</param>
     /// <exception cref="ScoringException">Any of the checks failed.</exception>
-    public ScoringModel LoadFile(string name, string path, string? sha256 = null)
+    public ScoringModel LoadFile(string name, string path, string? sha256 = null, ScoringThreads threads = ScoringThreads.Auto)
     {
         var full = Path.GetFullPath(path);
         var bytes = ModelFile.Read(full, _options.MaxModelBytes);
@@ -93,11 +106,11 @@ public sealed partial class ScoringRuntime : IDisposable
             throw new ScoringException(ScoringError.HashMismatch, $"model '{name}' keeps tensors in other files, which its SHA-256 pin does not cover: save it as one file");
         }
 
-        return Warm(new ScoringModel(this, name, hash, bytes.Length, external ? full : null, external ? null : () => Reread(name, full, hash)), external ? null : bytes);
+        return Warm(new ScoringModel(this, name, hash, bytes.Length, external ? full : null, external ? null : () => Reread(name, full, hash), threads), external ? null : bytes);
     }
 
     /// <summary>Loads a model from memory, with the checks of <see cref="LoadFile"/>; external data is refused. The bytes are kept for reloading after an unload.</summary>
-    public ScoringModel LoadBytes(string name, byte[] bytes, string? sha256 = null)
+    public ScoringModel LoadBytes(string name, byte[] bytes, string? sha256 = null, ScoringThreads threads = ScoringThreads.Auto)
     {
         if (bytes.LongLength > _options.MaxModelBytes)
         {
@@ -106,11 +119,12 @@ public sealed partial class ScoringRuntime : IDisposable
 
         var hash = CheckPin(name, bytes, sha256);
         ModelFile.Check(name, bytes, folder: null);
-        return Warm(new ScoringModel(this, name, hash, bytes.Length, null, () => bytes), bytes);
+        return Warm(new ScoringModel(this, name, hash, bytes.Length, null, () => bytes, threads), bytes);
     }
 
     public void Dispose()
     {
+        _unloadTimer?.Dispose();
         List<InferenceSession> sessions = [];
         lock (_gate)
         {
@@ -138,6 +152,7 @@ public sealed partial class ScoringRuntime : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed || model.IsDisposed, model);
             model.Users++;
+            model.LastUsed = _time.GetTimestamp();
             if (model.Session is { } session)
             {
                 if (_loaded.First != model.Node)
@@ -255,6 +270,7 @@ public sealed partial class ScoringRuntime : IDisposable
         lock (_gate)
         {
             model.Session = session;
+            model.LastUsed = _time.GetTimestamp();
             _loaded.AddFirst(model.Node);
             for (var node = _loaded.Last; node is not null && _loaded.Count > _options.MaxLoadedModels;)
             {
@@ -277,6 +293,31 @@ public sealed partial class ScoringRuntime : IDisposable
         return session;
     }
 
+    /// <summary>Unloads what has been idle for longer than the limit. The list is in order of use.</summary>
+    private void UnloadIdle()
+    {
+        List<InferenceSession> victims = [];
+        lock (_gate)
+        {
+            for (var node = _loaded.Last; node is not null && _time.GetElapsedTime(node.Value.LastUsed) > _options.UnloadAfter;)
+            {
+                var previous = node.Previous;
+                if (node.Value.Users == 0)
+                {
+                    victims.Add(Detach(node.Value));
+                }
+
+                node = previous;
+            }
+        }
+
+        foreach (var victim in victims)
+        {
+            victim.Dispose();
+            _unloads.Add(1);
+        }
+    }
+
     private InferenceSession Detach(ScoringModel model)
     {
         var session = model.Session!;
@@ -288,7 +329,17 @@ public sealed partial class ScoringRuntime : IDisposable
     private InferenceSession CreateSession(ScoringModel model, byte[]? bytes)
     {
         using var options = new SessionOptions();
-        options.DisablePerSessionThreads();
+        if (model.Threads == ScoringThreads.Caller)
+        {
+            // A pool of one is no pool: no thread is made.
+            options.IntraOpNumThreads = 1;
+            options.InterOpNumThreads = 1;
+        }
+        else
+        {
+            options.DisablePerSessionThreads();
+        }
+
         options.AddSessionConfigEntry("session.use_env_allocators", "1");
         options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL;
         options.ExecutionMode = ExecutionMode.ORT_SEQUENTIAL;

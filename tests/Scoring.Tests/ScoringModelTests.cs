@@ -180,6 +180,41 @@ public sealed class ScoringModelTests : IDisposable
     }
 
     [Fact]
+    public void Idle_sessions_are_unloaded_after_the_time_set()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        using var runtime = new ScoringRuntime(new ScoringOptions { Device = "cpu", UnloadAfter = TimeSpan.FromMinutes(10) }, time: time);
+        using var idle = runtime.LoadBytes("idle", Graphs.Affine());
+        using var used = runtime.LoadBytes("used", Graphs.Affine());
+        for (var i = 0; i < 12; i++)
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            used.Run([ScoringTensor.Create("x", new float[3], 1, 3)]);
+        }
+
+        Assert.False(idle.IsLoaded);
+        Assert.True(used.IsLoaded);
+        Assert.Equal([1, 1], idle.Run([ScoringTensor.Create("x", new float[3], 1, 3)])[0].AsSpan<float>().ToArray());
+    }
+
+    [Theory]
+    [InlineData(ScoringThreads.Caller)]
+    [InlineData(ScoringThreads.Shared)]
+    public void Many_sessions_make_no_threads(ScoringThreads threads)
+    {
+        using var runtime = new ScoringRuntime(new ScoringOptions { Device = "cpu" });
+        using var first = runtime.LoadBytes("first", Graphs.Affine(), threads: threads);
+        using var process = System.Diagnostics.Process.GetCurrentProcess();
+        var before = process.Threads.Count;
+        var models = Enumerable.Range(0, 200).Select(i => runtime.LoadBytes($"m{i}", Graphs.Affine(), threads: threads)).ToList();
+        process.Refresh();
+
+        // Other tests start threads of their own; 200 sessions with a pool each would be 200 more on two cores.
+        Assert.InRange(process.Threads.Count, 0, before + 60);
+        models.ForEach(m => m.Dispose());
+    }
+
+    [Fact]
     public void Run_stops_when_cancelled()
     {
         // A loop of 2^40 steps: only cancellation ends it.

@@ -13,7 +13,8 @@ namespace Monitoring.Inference;
 /// </summary>
 internal sealed partial class EventPublisher(Spool spool, IEventLog log, LogTopics topics, TimeProvider time, ILogger<EventPublisher> logger) : BackgroundService
 {
-    private static readonly TimeSpan s_linger = TimeSpan.FromMilliseconds(2);
+    private const int FullBatch = 512 << 10;
+    private static readonly TimeSpan s_linger = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_firstRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_lastRetry = TimeSpan.FromSeconds(5);
     private long _appended;
@@ -49,17 +50,25 @@ internal sealed partial class EventPublisher(Spool spool, IEventLog log, LogTopi
 
             // A moment for others to arrive: an append of fifty costs little more than one.
             await Task.Delay(s_linger, time, cancellationToken).ConfigureAwait(false);
-            while (spool.Read(payloads) > 0)
+            long read;
+            do
             {
+                read = 0;
+                spool.Read(payloads);
                 records.Clear();
                 foreach (var payload in payloads)
                 {
+                    read += payload.Length;
                     records.Add(SpooledEvent.ToRecord(payload));
                 }
 
-                await AppendAsync(records, cancellationToken).ConfigureAwait(false);
-                Acknowledge(records.Count);
+                if (records.Count > 0)
+                {
+                    await AppendAsync(records, cancellationToken).ConfigureAwait(false);
+                    Acknowledge(records.Count);
+                }
             }
+            while (read >= FullBatch);
         }
     }
 

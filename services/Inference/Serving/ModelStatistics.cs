@@ -1,8 +1,11 @@
+using System.Runtime.CompilerServices;
+
 namespace Monitoring.Inference;
 
 /// <summary>Counts of one model since the start; read by observable instruments, so that counting costs an increment.</summary>
 internal sealed class ModelStatistics
 {
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<int, StrongBox<long>> _requests = new();
     private long _received;
     private long _captured;
     private long _spoolDropped;
@@ -10,6 +13,9 @@ internal sealed class ModelStatistics
     private long _unmatchedResponses;
     private long _duplicates;
     private long _violations;
+
+    /// <summary>Answered calls by HTTP status.</summary>
+    public IEnumerable<(int Status, long Count)> Requests => _requests.Select(r => (r.Key, Volatile.Read(ref r.Value.Value)));
 
     /// <summary>Calls and logged events that named the model.</summary>
     public long Received => Volatile.Read(ref _received);
@@ -31,6 +37,8 @@ internal sealed class ModelStatistics
 
     /// <summary>Departures from the schema.</summary>
     public long Violations => Volatile.Read(ref _violations);
+
+    public void AddRequest(int status) => Interlocked.Increment(ref _requests.GetOrAdd(status, static _ => new StrongBox<long>()).Value);
 
     public void AddReceived() => Interlocked.Increment(ref _received);
 
