@@ -1,6 +1,7 @@
 using Monitoring.Adversarial;
 using Monitoring.Alerting;
 using Monitoring.AllInOne.Demo;
+using Monitoring.AllInOne.Backtest;
 using Monitoring.AllInOne.Docs;
 using Monitoring.WebConsole;
 using Monitoring.Drift;
@@ -50,5 +51,6 @@ internal static class Program
         new CompareVerb(s_modules),
         new ExplainVerb(s_modules),
         new AlertVerb(),
+        new BacktestVerb(s_modules),
         new DocsVerb(s_modules));
 }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Contracts;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Drift;
@@ -14,6 +15,13 @@ public sealed class DriftModule : IServiceModule
     {
         services.AddMonitorKind<EvidenceKind>();
         services.AddMonitorService(Family.Drift);
+        services.AddMonitorKind<KsKind>();
+        services.AddMonitorKind<CvmKind>();
+        services.AddMonitorKind<ChiSquareKind>();
+        services.AddMonitorKind<PsiKind>();
+        services.AddMonitorKind<JensenShannonKind>();
+        services.AddMonitorKind<WassersteinKind>();
+        services.AddMonitorKind<MmdKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

@@ -1,3 +1,4 @@
+using Monitoring.Detection;
 using Monitoring.Statistics;
 
 namespace Monitoring.Outlier;

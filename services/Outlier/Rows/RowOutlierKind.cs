@@ -8,13 +8,14 @@ namespace Monitoring.Outlier;
 
 /// <summary>
 /// A kind that scores every row against a frozen reference. The profile holds the encoded reference; the scorer is built from
-/// it. Scorers that can leave a row out calibrate on the whole reference, others on rows held out from fitting.
+/// it. Calibration uses every reference row: without itself where the scorer can leave one out, else by five-fold cross-fitting.
 /// </summary>
 /// <typeparam name="TOptions">The kind's options.</typeparam>
 public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
     where TOptions : RowOutlierOptions, new()
 {
     private const int MinimumRows = 20;
+    private const int Folds = 5;
 
     // Memory of one profile: 64 MiB of single-precision numbers.
     private const long MaximumValues = 16L << 20;
@@ -29,9 +30,8 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
     protected override ValueTask<FittedParameters> FitAsync(FitContext context, TOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var (all, indices) = LeavesOneOut
-            ? (context.Reference.All, Enumerable.Range(0, context.Reference.All.Count).ToArray())
-            : (context.Reference.Fit, Enumerable.Range(0, context.Reference.Fit.Count).ToArray());
+        var all = context.Reference.All;
+        int[] indices = [.. Enumerable.Range(0, all.Count)];
         var keep = Sample(all, indices, Math.Min(options.MaximumReference, (int)Math.Max(MinimumRows, MaximumValues / Math.Max(1, all.Width))), context.Seed);
         if (keep.Length < MinimumRows)
         {
@@ -51,16 +51,48 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
             context.Warn($"{keep.Length} of {indices.Length} reference rows are kept (maximumReference)");
         }
 
-        CalibrationColumn[]? calibration = null;
-        if (LeavesOneOut)
-        {
-            var scorer = (ILeaveOneOutScorer)Build(Array.ConvertAll(reference, v => (double)v), encoder, options, context.Seed);
+        var values = Array.ConvertAll(reference, v => (double)v);
 
-            // As the live monitor gives them: in single precision, so that equal scores are equal.
-            calibration = [new CalibrationColumn(0, keep, Array.ConvertAll(scorer.ReferenceScores, s => (double)RowOutlierMonitor.Narrow(s)))];
+        // As the live monitor gives them: in single precision, so that equal scores are equal.
+        var scores = LeavesOneOut
+            ? ((ILeaveOneOutScorer)Build(values, encoder, options, context.Seed)).ReferenceScores
+            : CrossScores(values, encoder, options, context.Seed);
+        return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray(), [new CalibrationColumn(0, keep, Array.ConvertAll(scores, s => (double)RowOutlierMonitor.Narrow(s)))]));
+    }
+
+    // Every row scored by a scorer built without its fold.
+    private double[] CrossScores(double[] reference, RowEncoder encoder, TOptions options, ulong seed)
+    {
+        var width = encoder.Columns;
+        var rows = reference.Length / width;
+        var scores = new double[rows];
+        for (var fold = 0; fold < Folds; fold++)
+        {
+            List<double> inside = [], outside = [];
+            for (var r = 0; r < rows; r++)
+            {
+                (Fold(r, seed) == fold ? inside : outside).AddRange(reference.AsSpan(r * width, width));
+            }
+
+            if (inside.Count == 0)
+            {
+                continue;
+            }
+
+            var part = new double[inside.Count / width];
+            Build(CollectionsMarshal.AsSpan(outside), encoder, options, seed).Score(CollectionsMarshal.AsSpan(inside), part);
+            for (int r = 0, next = 0; r < rows; r++)
+            {
+                if (Fold(r, seed) == fold)
+                {
+                    scores[r] = part[next++];
+                }
+            }
         }
 
-        return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray(), calibration));
+        return scores;
+
+        static int Fold(int row, ulong seed) => (int)(StableHash.Combine((ulong)row, seed) % Folds);
     }
 
     protected override IMonitor Create(MonitorContext context, TOptions options)

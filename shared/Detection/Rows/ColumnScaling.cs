@@ -1,4 +1,4 @@
-namespace Monitoring.Outlier;
+namespace Monitoring.Detection;
 
 /// <summary>How columns are made comparable before distances are taken.</summary>
 public enum ColumnScaling

@@ -1,8 +1,7 @@
 using System.Buffers;
-using Monitoring.Detection;
 using Monitoring.Statistics;
 
-namespace Monitoring.Outlier;
+namespace Monitoring.Detection;
 
 /// <summary>
 /// Rows as the scorers read them, learned from the reference: missing numbers become the column's median, infinite and absurd
@@ -10,7 +9,7 @@ namespace Monitoring.Outlier;
 /// observation); one column more counts the row's missing values. Centred, and divided by the standard deviation unless
 /// scaling is none. The output is always finite.
 /// </summary>
-internal sealed class RowEncoder
+public sealed class RowEncoder
 {
     private const byte Version = 1;
     private readonly double[] _median;

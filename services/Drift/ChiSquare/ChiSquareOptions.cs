@@ -1,0 +1,5 @@
+namespace Monitoring.Drift;
+
+/// <summary>Options of <c>chi2</c>.</summary>
+public sealed record ChiSquareOptions : WindowTestOptions
+{}

@@ -1,0 +1,5 @@
+namespace Monitoring.Drift;
+
+/// <summary>Options of <c>cvm</c>.</summary>
+public sealed record CvmOptions : WindowTestOptions
+{}

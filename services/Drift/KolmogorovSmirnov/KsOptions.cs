@@ -1,0 +1,5 @@
+namespace Monitoring.Drift;
+
+/// <summary>Options of <c>ks</c>.</summary>
+public sealed record KsOptions : WindowTestOptions
+{}
