@@ -21,6 +21,7 @@ public sealed class DriftModule : IServiceModule
         services.AddMonitorKind<PsiKind>();
         services.AddMonitorKind<JensenShannonKind>();
         services.AddMonitorKind<WassersteinKind>();
+        services.AddSingleton<MmdSessions>();
         services.AddMonitorKind<MmdKind>();
     }
 

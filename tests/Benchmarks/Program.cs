@@ -5,6 +5,8 @@ internal static class Program
 {
     private static readonly SortedDictionary<string, Func<BenchmarkArguments, Task<object>>> s_suites = new(StringComparer.Ordinal)
     {
+        ["monitors"] = MonitorSpeed.RunAsync,
+        ["outliers"] = OutlierTable.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
         ["processor"] = Suites.ProcessorSuite.RunAsync,

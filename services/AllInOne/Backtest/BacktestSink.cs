@@ -12,6 +12,7 @@ internal sealed class BacktestSink : IObservationSink
     private readonly int[] _betIndex;
     private readonly double[] _sr;
     private readonly long[] _since;
+    private readonly double[] _cusum;
     private readonly double[] _groupedValues;
     private readonly double _level;
     private readonly double[] _values;
@@ -54,6 +55,7 @@ internal sealed class BacktestSink : IObservationSink
         _betIndex = [.. Enumerable.Range(0, variables.Count).Where(v => variables[v].Type == VariableType.Bet)];
         _sr = new double[_betIndex.Length];
         _since = new long[_betIndex.Length];
+        _cusum = new double[_betIndex.Length];
     }
 
     public List<string> Warnings { get; } = [];
@@ -100,8 +102,12 @@ internal sealed class BacktestSink : IObservationSink
             for (var i = 0; i < _sr.Length; i++)
             {
                 var increment = _values[_betIndex[i]];
-                _since[i] = _sr[i] <= 1 ? Row : _since[i];
-                _sr[i] = Math.Min(1e270, (_sr[i] + 1) * (double.IsNaN(increment) ? 1 : Math.Exp(increment)));
+                var r = double.IsNaN(increment) ? 1 : Math.Exp(increment);
+                _sr[i] = Math.Min(1e270, (_sr[i] + 1) * r);
+
+                // The evidence began where the largest of the e-processes that SR adds up began: where its CUSUM last restarted.
+                _since[i] = _cusum[i] <= 1 ? Row : _since[i];
+                _cusum[i] = Math.Min(1e270, Math.Max(1, _cusum[i]) * r);
             }
 
             var value = _sr.Average();
@@ -111,6 +117,7 @@ internal sealed class BacktestSink : IObservationSink
                 var strongest = Array.IndexOf(_sr, _sr.Max());
                 Alarm(Math.Log(value), _since[strongest], _sr.Select((s, i) => (s, _variables[_betIndex[i]].Name)));
                 Array.Clear(_sr);
+                Array.Clear(_cusum);
             }
         }
 

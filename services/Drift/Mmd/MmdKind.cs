@@ -2,17 +2,17 @@ using System.Buffers;
 using System.Runtime.InteropServices;
 using Monitoring.Contracts;
 using Monitoring.Detection;
-using Monitoring.Scoring;
 using Monitoring.Statistics;
 
 namespace Monitoring.Drift;
 
 /// <summary>The kind <c>mmd</c>; see README.md beside it.</summary>
-public sealed class MmdKind(ScoringKernels kernels) : MonitorKind<MmdOptions>
+public sealed class MmdKind(MmdSessions sessions) : MonitorKind<MmdOptions>
 {
     private const byte Version = 1;
     private const int MinimumRows = 50;
     private const int BandwidthRows = 1_000;
+    private const int MaximumHeldOut = 1_000;
     private const long MaximumValues = 16L << 20;
 
     public override string Name => "mmd";
@@ -48,12 +48,13 @@ public sealed class MmdKind(ScoringKernels kernels) : MonitorKind<MmdOptions>
         var mean = new double[options.Features];
         var embedding = new float[options.Features];
         var single = Array.ConvertAll(encoded, v => (float)v);
-        for (var r = 0; r < rows.Count; r++)
+        var heldOut = HeldOut(rows.Count);
+        for (var r = heldOut; r < rows.Count; r++)
         {
             features.Map(single.AsSpan(r * encoder.Columns, encoder.Columns), embedding);
             for (var f = 0; f < mean.Length; f++)
             {
-                mean[f] += embedding[f] / (double)rows.Count;
+                mean[f] += embedding[f] / (double)(rows.Count - heldOut);
             }
         }
 
@@ -61,10 +62,10 @@ public sealed class MmdKind(ScoringKernels kernels) : MonitorKind<MmdOptions>
         var writer = new CanonicalWriter(output);
         writer.WriteByte(Version);
         writer.WriteDouble(sigma);
-        writer.WriteCount(rows.Count);
+        writer.WriteCount(heldOut);
         writer.WriteDoubles(mean);
         encoder.Save(output);
-        writer.WriteBytes(MemoryMarshal.AsBytes(single.AsSpan(0, Math.Min(rows.Count, options.TestReference) * encoder.Columns)));
+        writer.WriteBytes(MemoryMarshal.AsBytes(single.AsSpan(0, Math.Max(heldOut, Math.Min(rows.Count, options.TestReference)) * encoder.Columns)));
         return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray()));
     }
 
@@ -78,18 +79,28 @@ public sealed class MmdKind(ScoringKernels kernels) : MonitorKind<MmdOptions>
         }
 
         var sigma = reader.ReadDouble();
-        var rows = checked((int)reader.ReadCount());
+        var heldOut = checked((int)reader.ReadCount());
         var mean = reader.ReadDoubles();
         var encoder = RowEncoder.Restore(ref reader);
         var reference = MemoryMarshal.Cast<byte, float>(reader.ReadBytes()).ToArray();
         reader.ExpectEnd();
+        var features = new FourierFeatures(encoder.Columns, mean.Length, sigma, context.Seed);
+        var embeddings = new float[heldOut * mean.Length];
+        for (var r = 0; r < heldOut; r++)
+        {
+            features.Map(reference.AsSpan(r * encoder.Columns, encoder.Columns), embeddings.AsSpan(r * mean.Length, mean.Length));
+        }
+
         return new MmdMonitor(
             encoder,
-            new FourierFeatures(encoder.Columns, mean.Length, sigma, context.Seed),
+            features,
             mean,
-            rows,
-            new MmdPermutationTest(kernels, reference, encoder.Columns, sigma),
+            embeddings,
+            new MmdPermutationTest(sessions, reference, encoder.Columns, sigma),
             options,
             context.Seed);
     }
+
+    // The first half of the sample, which the direction of a bet never sees.
+    private static int HeldOut(int rows) => Math.Min(MaximumHeldOut, rows / 2);
 }

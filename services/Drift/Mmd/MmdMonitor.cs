@@ -7,18 +7,20 @@ namespace Monitoring.Drift;
 
 /// <summary>
 /// Windows tested by permutation, for people; evidence by betting in random-feature space (Shekhar and Ramdas 2023). A
-/// closed window gives the unit witness w along (mean embedding of recent windows − reference's); each row of the next
-/// windows pays h = w·z(x) − w·μ_ref − τ, and the wealth grows by 1 + λh. τ = (1 + 2√ln(1/δ))/√n, δ = 1 %, bounds how far
-/// the reference's mean embedding can lie from its population's, for all witnesses at once (McDiarmid), so that
-/// E[1 + λh] ≤ 1 while nothing has changed, for ever, with probability 1 − δ over the reference.
+/// closed window gives the direction w from the mean embedding of one part of the reference to that of recent windows; the
+/// witness g(x) = tanh((w·z(x) − m)/2s) is centred and scaled on the other, held-out part. Each row of the next window pays
+/// h = g(x) − mean g − ε_t and the wealth grows by 1 + λh, where ε_t = sd(g)·√(2 ln(π²t²/6δ)/n), δ = 1 %, bounds how far the
+/// held-out mean can lie from its population's in the direction of the t-th window, which the held-out rows had no part in
+/// choosing: E[1 + λh] ≤ 1 while nothing has changed, in all windows together with probability about 1 − δ over the reference.
 /// </summary>
 internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
 {
     private const int SmallestWindow = 20;
     private const double Confidence = 0.01;
 
-    // |h| ≤ 2√2 + τ < 4, so wealth factors stay above zero.
-    private const double LargestBet = 0.24;
+    // |h| < 3, so wealth factors stay above zero. The smallest bet makes the wealth shrink while nothing happens.
+    private const double LargestBet = 0.3;
+    private const double SmallestBet = 0.02;
     private const double FirstBet = 0.05;
     private const double PayoffMemory = 0.99;
 
@@ -30,7 +32,8 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
     private readonly MmdOptions _options;
     private readonly ulong _seed;
     private readonly double[] _mean;
-    private readonly double _margin;
+    private readonly float[] _heldOut;
+    private readonly int _heldOutRows;
     private readonly float[] _rows;
     private readonly double[] _windowSum;
     private readonly double[] _recent;
@@ -38,6 +41,8 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
     private int _count;
     private double _recentCount;
     private double _offset;
+    private double _centre;
+    private double _spread = 1;
     private bool _betting;
     private double _payoffMean;
     private double _payoffSquare;
@@ -46,7 +51,7 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
     private bool _dirty;
     private WindowOutcome? _last;
 
-    public MmdMonitor(RowEncoder encoder, FourierFeatures features, double[] meanEmbedding, int referenceRows, MmdPermutationTest test, MmdOptions options, ulong seed)
+    public MmdMonitor(RowEncoder encoder, FourierFeatures features, double[] meanEmbedding, float[] heldOutEmbeddings, MmdPermutationTest test, MmdOptions options, ulong seed)
     {
         _encoder = encoder;
         _features = features;
@@ -54,7 +59,8 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
         _options = options;
         _seed = seed;
         _mean = meanEmbedding;
-        _margin = (1 + (2 * Math.Sqrt(Math.Log(1 / Confidence)))) / Math.Sqrt(referenceRows);
+        _heldOut = heldOutEmbeddings;
+        _heldOutRows = heldOutEmbeddings.Length / features.Count;
         _rows = new float[options.Window * encoder.Columns];
         _windowSum = new double[features.Count];
         _recent = new double[features.Count];
@@ -99,13 +105,8 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
         var embedding = score[width..];
         if (_betting)
         {
-            var payoff = -_offset - _margin;
-            for (var f = 0; f < embedding.Length; f++)
-            {
-                payoff += _witness[f] * embedding[f];
-            }
-
-            var bet = _payoffs < 20 ? FirstBet : Math.Clamp(_payoffMean / Math.Max(1e-9, _payoffSquare), 0, LargestBet);
+            var payoff = Math.Tanh((Project(embedding) - _centre) / _spread) - _offset;
+            var bet = _payoffs < 20 ? FirstBet : Math.Clamp(_payoffMean / Math.Max(1e-9, _payoffSquare), SmallestBet, LargestBet);
             sink.Bet(0, double.LogP1(bet * payoff));
             var weight = 1 - (_payoffs < 100 ? _payoffs / (_payoffs + 1) : PayoffMemory);
             _payoffMean += weight * (payoff - _payoffMean);
@@ -157,7 +158,7 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
         writer.WriteDoubles(_windowSum);
         writer.WriteDoubles(_recent);
         writer.WriteDoubles(_witness);
-        writer.WriteDoubles([_recentCount, _offset, _payoffMean, _payoffSquare, _payoffs, _last?.Statistic ?? double.NaN, _last?.PValue ?? double.NaN]);
+        writer.WriteDoubles([_recentCount, _offset, _centre, _spread, _payoffMean, _payoffSquare, _payoffs, _last?.Statistic ?? double.NaN, _last?.PValue ?? double.NaN]);
         writer.WriteCount(_windows);
         writer.WriteByte(_betting ? (byte)1 : (byte)0);
         return true;
@@ -175,7 +176,7 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
         var rows = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(reader.ReadBytes());
         double[] windowSum = reader.ReadDoubles(), recent = reader.ReadDoubles(), witness = reader.ReadDoubles(), scalars = reader.ReadDoubles();
         if (_count >= _options.Window || rows.Length != _count * _encoder.Columns || windowSum.Length != _windowSum.Length
-            || recent.Length != _recent.Length || witness.Length != _witness.Length || scalars.Length != 7)
+            || recent.Length != _recent.Length || witness.Length != _witness.Length || scalars.Length != 9)
         {
             throw new InvalidDataException("window state of another shape");
         }
@@ -184,8 +185,8 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
         windowSum.CopyTo(_windowSum, 0);
         recent.CopyTo(_recent, 0);
         witness.CopyTo(_witness, 0);
-        (_recentCount, _offset, _payoffMean, _payoffSquare, _payoffs) = (scalars[0], scalars[1], scalars[2], scalars[3], scalars[4]);
-        _last = double.IsNaN(scalars[6]) ? null : new WindowOutcome(_options.Window, scalars[5], scalars[6], []);
+        (_recentCount, _offset, _centre, _spread, _payoffMean, _payoffSquare, _payoffs) = (scalars[0], scalars[1], scalars[2], scalars[3], scalars[4], scalars[5], scalars[6]);
+        _last = double.IsNaN(scalars[8]) ? null : new WindowOutcome(_options.Window, scalars[7], scalars[8], []);
         _windows = reader.ReadCount();
         _betting = reader.ReadByte() == 1;
         reader.ExpectEnd();
@@ -193,7 +194,7 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
 
     private WindowOutcome Test()
     {
-        var result = _test.Test(_rows.AsSpan(0, _count * _encoder.Columns), _options.Permutations, StableHash.Combine(_seed, (ulong)_windows));
+        var result = _test.Test(_rows.AsMemory(0, _count * _encoder.Columns), _options.Permutations, StableHash.Combine(_seed, (ulong)_windows));
         return new WindowOutcome(_count, result.Statistic, result.PValue, []);
     }
 
@@ -206,16 +207,53 @@ internal sealed class MmdMonitor : IWindowedMonitor, IMonitorState
             _witness[f] = (_recent[f] / _recentCount) - _mean[f];
         }
 
+        Array.Clear(_windowSum);
+        _count = 0;
+        _windows++;
         var norm = TensorPrimitives.Norm<double>(_witness);
         _betting = norm > 0;
         if (_betting)
         {
             TensorPrimitives.Divide(_witness, norm, _witness);
-            _offset = TensorPrimitives.Dot<double>(_witness, _mean);
+            Calibrate();
+        }
+    }
+
+    // Centre, spread and mean of the witness over the held-out rows.
+    private void Calibrate()
+    {
+        var values = new double[_heldOutRows];
+        for (var r = 0; r < values.Length; r++)
+        {
+            values[r] = Project(_heldOut.AsSpan(r * _features.Count, _features.Count));
         }
 
-        Array.Clear(_windowSum);
-        _count = 0;
-        _windows++;
+        (_centre, var deviation) = Moments(values);
+        _betting = deviation > 0;
+        _spread = 2 * deviation;
+        for (var r = 0; r < values.Length && _betting; r++)
+        {
+            values[r] = Math.Tanh((values[r] - _centre) / _spread);
+        }
+
+        var (mean, spread) = Moments(values);
+        _offset = mean + (spread * Math.Sqrt(2 * Math.Log(Math.PI * Math.PI * _windows * _windows / (6 * Confidence)) / _heldOutRows));
+    }
+
+    private double Project(ReadOnlySpan<float> embedding)
+    {
+        double sum = 0;
+        for (var f = 0; f < embedding.Length; f++)
+        {
+            sum += _witness[f] * embedding[f];
+        }
+
+        return sum;
+    }
+
+    private static (double Mean, double Deviation) Moments(double[] values)
+    {
+        var mean = values.Average();
+        return (mean, Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / Math.Max(1, values.Length - 1)));
     }
 }

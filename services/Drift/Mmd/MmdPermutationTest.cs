@@ -4,30 +4,40 @@ using Monitoring.Statistics;
 namespace Monitoring.Drift;
 
 /// <summary>
-/// The permutation test of MMD² (Gretton et al. 2012): all permutations of the pooled rows at once, as columns of one matrix
-/// product on ONNX Runtime. p = (1 + #{permuted ≥ observed})/(permutations + 1), exact for exchangeable rows.
+/// The permutation test of the unbiased MMD² (Gretton et al. 2012, eq. 3): all permutations of the pooled rows at once, as
+/// columns of matrix products on ONNX Runtime. p = (1 + #{permuted ≥ observed})/(permutations + 1), exact for exchangeable
+/// rows. Holds the reference's Gram matrix, n² single-precision numbers, from the first test on. Thread-safe.
 /// </summary>
-public sealed class MmdPermutationTest(ScoringKernels kernels, float[] reference, int columns, double sigma)
+public sealed class MmdPermutationTest(MmdSessions sessions, float[] reference, int columns, double sigma)
 {
-    private readonly int _referenceRows = reference.Length / columns;
+    private readonly int _rows = reference.Length / columns;
+    private readonly float[] _root = [(float)(1 / sigma)];
+    private readonly Lazy<(ScoringTensor Gram, ScoringTensor RowSums)> _gram = new(() =>
+    {
+        var rows = reference.Length / columns;
+        var result = sessions.Gram.Run(
+        [
+            ScoringTensor.Create("rows", reference, rows, columns),
+            ScoringTensor.Create("root2gamma", new[] { (float)(1 / sigma) }, 1),
+        ]);
+        return (ScoringTensor.Create("gram", result[0].AsSpan<float>().ToArray(), rows, rows), ScoringTensor.Create("rowsumsr", result[1].AsSpan<float>().ToArray(), rows, 1));
+    });
 
     /// <summary>Tests a window of at least two rows; the same seed gives the same permutations.</summary>
-    public TestResult Test(ReadOnlySpan<float> window, int permutations, ulong seed, CancellationToken cancellationToken = default)
+    public TestResult Test(ReadOnlyMemory<float> window, int permutations, ulong seed, CancellationToken cancellationToken = default)
     {
         var windowRows = window.Length / columns;
-        var total = _referenceRows + windowRows;
-        var pooled = new float[(long)total * columns];
-        reference.CopyTo(pooled, 0);
-        window.CopyTo(pooled.AsSpan(reference.Length));
-
-        // Column 0 is the data's own split; 1 marks the smaller side, the window.
         var width = permutations + 1;
-        var splits = new float[(long)total * width];
-        for (var i = _referenceRows; i < total; i++)
+
+        // Column 0 is the data's own split; 1 marks the window's side.
+        var fromReference = new float[(long)_rows * width];
+        var fromWindow = new float[(long)windowRows * width];
+        for (var i = 0; i < windowRows; i++)
         {
-            splits[(long)i * width] = 1;
+            fromWindow[i * width] = 1;
         }
 
+        var total = _rows + windowRows;
         var random = new Random(unchecked((int)(seed ^ (seed >> 32))));
         var order = new int[total];
         for (var i = 0; i < total; i++)
@@ -41,17 +51,51 @@ public sealed class MmdPermutationTest(ScoringKernels kernels, float[] reference
             {
                 var other = random.Next(i, total);
                 (order[i], order[other]) = (order[other], order[i]);
-                splits[((long)order[i] * width) + p] = 1;
+                var row = order[i];
+                if (row < _rows)
+                {
+                    fromReference[(row * width) + p] = 1;
+                }
+                else
+                {
+                    fromWindow[((row - _rows) * width) + p] = 1;
+                }
             }
         }
 
-        var statistics = kernels.MaximumMeanDiscrepancy(new Matrix<float>(pooled, total, columns), new Matrix<float>(splits, total, width), [sigma], cancellationToken);
+        var (gram, rowSums) = _gram.Value;
+        var sums = sessions.Sums.Run(
+            [
+                ScoringTensor.Create("reference", reference, _rows, columns),
+                ScoringTensor.Create("window", window, windowRows, columns),
+                gram,
+                ScoringTensor.Create("root2gamma", _root, 1),
+                ScoringTensor.Create("ur", fromReference, _rows, width),
+                ScoringTensor.Create("uw", fromWindow, windowRows, width),
+                rowSums,
+            ],
+            null,
+            cancellationToken);
+        var within = sums[0].AsSpan<float>();
+        var first = sums[1].AsSpan<float>();
+        double all = sums[2].AsSpan<float>()[0], n = windowRows, m = _rows, observed = 0;
         var atLeast = 1;
-        for (var p = 1; p <= permutations; p++)
+        for (var i = 0; i < width; i++)
         {
-            atLeast += statistics[p] >= statistics[0] ? 1 : 0;
+            double xx = within[i], xy = first[i] - xx, yy = all - xx - (2 * xy);
+
+            // The diagonal is k(x, x) = 1.
+            var statistic = ((xx - n) / (n * (n - 1))) + ((yy - m) / (m * (m - 1))) - (2 * xy / (n * m));
+            if (i == 0)
+            {
+                observed = statistic;
+            }
+            else
+            {
+                atLeast += statistic >= observed ? 1 : 0;
+            }
         }
 
-        return new TestResult(statistics[0], atLeast / (permutations + 1.0));
+        return new TestResult(observed, atLeast / (permutations + 1.0));
     }
 }

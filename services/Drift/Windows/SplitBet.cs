@@ -6,11 +6,15 @@ namespace Monitoring.Drift;
 /// A bet on one column between windows (reference/algorithms.md d.9.4): a closed window says which set of bins has grown most,
 /// the rows of the next ones are bet to fall into it. The null prediction of the set is the Pólya urn over reference and
 /// all draws so far, exact for independent draws whatever set the past chose; the bet is divided by its reverse information
-/// projection on shares moved by at most a factor 1 ± tolerance.
+/// projection on shares moved by at most a factor 1 ± tolerance. It always bets on a change beyond the tolerance, however
+/// small the window's: while nothing has changed the wealth then shrinks instead of standing still.
 /// </summary>
 internal sealed class SplitBet(ReferenceColumn column, double tolerance)
 {
     private const double PriorStrength = 20;
+
+    // The smallest change bet on, beyond the tolerance.
+    private const double SmallestBet = 0.1;
 
     // A window weighs half of the next one.
     private const double Memory = 0.5;
@@ -44,8 +48,9 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
             var expected = inside / total;
             var low = Math.Max((1 - tolerance) * expected, 1 - ((1 + tolerance) * (1 - expected)));
             var high = Math.Min((1 + tolerance) * expected, 1 - ((1 - tolerance) * (1 - expected)));
-            var projected = Math.Clamp(_share, low, high);
-            increment = _inside[bin] ? Math.Log(_share / projected) : Math.Log((1 - _share) / (1 - projected));
+            var share = Math.Max(_share, Math.Min(high * (1 + SmallestBet), (1 + high) / 2));
+            var projected = Math.Clamp(share, low, high);
+            increment = _inside[bin] ? Math.Log(share / projected) : Math.Log((1 - share) / (1 - projected));
         }
 
         _seen[bin]++;

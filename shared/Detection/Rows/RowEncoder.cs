@@ -161,8 +161,9 @@ public sealed class RowEncoder
 
     private double Scale(int column, double value)
     {
+        // In single precision, in which references are kept: equal values must stay equal.
         var centred = value - _mean[column];
-        return _standardise ? centred / _deviation[column] : centred;
+        return (float)(_standardise ? centred / _deviation[column] : centred);
     }
 
     private static double Category(double[] table, float code) =>

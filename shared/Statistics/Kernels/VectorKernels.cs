@@ -43,4 +43,45 @@ internal static class VectorKernels
             target[i] += factor * values[i];
         }
     }
+
+    /// <summary>target[i] = target[i]·scale + values[i]·factor; lengths are equal multiples of eight.</summary>
+    public static void ScaleAndAdd(Span<double> target, double scale, ReadOnlySpan<double> values, double factor)
+    {
+        var a = new Vector<double>(scale);
+        var b = new Vector<double>(factor);
+        var targets = MemoryMarshal.Cast<double, Vector<double>>(target);
+        var vectors = MemoryMarshal.Cast<double, Vector<double>>(values)[..targets.Length];
+        for (var i = 0; i < targets.Length; i++)
+        {
+            targets[i] = Vector.FusedMultiplyAdd(vectors[i], b, targets[i] * a);
+        }
+    }
+
+    /// <summary>Σ a[i]·b[i], two sums at a time.</summary>
+    public static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        var left = MemoryMarshal.Cast<double, Vector<double>>(a);
+        var right = MemoryMarshal.Cast<double, Vector<double>>(b)[..left.Length];
+        var even = Vector<double>.Zero;
+        var odd = Vector<double>.Zero;
+        var i = 0;
+        for (; i + 1 < left.Length; i += 2)
+        {
+            even = Vector.FusedMultiplyAdd(left[i], right[i], even);
+            odd = Vector.FusedMultiplyAdd(left[i + 1], right[i + 1], odd);
+        }
+
+        if (i < left.Length)
+        {
+            even = Vector.FusedMultiplyAdd(left[i], right[i], even);
+        }
+
+        var sum = Vector.Sum(even + odd);
+        for (i = left.Length * Vector<double>.Count; i < a.Length; i++)
+        {
+            sum += a[i] * b[i];
+        }
+
+        return sum;
+    }
 }

@@ -14,18 +14,12 @@ public sealed class Copod : IRowScorer
 
     public void Score(ReadOnlySpan<double> rows, Span<double> scores)
     {
-        var count = RowShape.Check(rows, Columns, scores);
-        for (var i = 0; i < count; i++)
-        {
-            double sum = 0;
-            for (var c = 0; c < Columns; c++)
-            {
-                var (left, right) = _tails.Of(c, rows[(i * Columns) + c]);
-                var skewed = _tails.Skew(c) switch { < 0 => left, > 0 => right, _ => left + right };
-                sum += Math.Max(skewed, (left + right) / 2);
-            }
+        RowShape.Check(rows, Columns, scores);
+        _tails.Accumulate<Combination>(rows, scores);
+    }
 
-            scores[i] = sum;
-        }
+    private readonly struct Combination : ITailCombination
+    {
+        public static double Combine(double left, double right, int skew) => Math.Max(skew < 0 ? left : skew > 0 ? right : left + right, (left + right) / 2);
     }
 }

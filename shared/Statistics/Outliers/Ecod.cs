@@ -14,17 +14,12 @@ public sealed class Ecod : IRowScorer
 
     public void Score(ReadOnlySpan<double> rows, Span<double> scores)
     {
-        var count = RowShape.Check(rows, Columns, scores);
-        for (var i = 0; i < count; i++)
-        {
-            double sum = 0;
-            for (var c = 0; c < Columns; c++)
-            {
-                var (left, right) = _tails.Of(c, rows[(i * Columns) + c]);
-                sum += _tails.Skew(c) == 0 ? left + right : Math.Max(left, right);
-            }
+        RowShape.Check(rows, Columns, scores);
+        _tails.Accumulate<Combination>(rows, scores);
+    }
 
-            scores[i] = sum;
-        }
+    private readonly struct Combination : ITailCombination
+    {
+        public static double Combine(double left, double right, int skew) => skew == 0 ? left + right : Math.Max(left, right);
     }
 }

@@ -37,14 +37,25 @@ internal sealed class EmpiricalTails
 
     public int Columns => _columns.Length;
 
-    public int Skew(int column) => _skew[column];
-
-    public (double Left, double Right) Of(int column, double value)
+    /// <summary>Adds a function of both tails of every column to the rows' scores, column by column: a column's reference then stays in the cache.</summary>
+    public void Accumulate<TCombine>(ReadOnlySpan<double> rows, Span<double> scores)
+        where TCombine : struct, ITailCombination
     {
-        var reference = _columns[column];
-        var below = reference.CountBelow(value);
-        var atOrBelow = below < reference.Count && reference.Values[below] == value ? reference.EndOfTies(below, value) : below;
-        return (_logs[atOrBelow + 1], _logs[reference.Count - below + 1]);
+        scores.Clear();
+        for (var c = 0; c < _columns.Length; c++)
+        {
+            var reference = _columns[c];
+            var values = reference.Values;
+            var n = values.Length;
+            int skew = _skew[c];
+            for (int i = 0, at = c; i < scores.Length; i++, at += _columns.Length)
+            {
+                var value = rows[at];
+                var below = reference.CountBelow(value);
+                var atOrBelow = below < n && values[below] == value ? reference.EndOfTies(below, value) : below;
+                scores[i] += TCombine.Combine(_logs[atOrBelow + 1], _logs[n - below + 1], skew);
+            }
+        }
     }
 
     private static sbyte SkewSign(double[] values)

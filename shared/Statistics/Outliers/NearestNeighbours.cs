@@ -1,6 +1,8 @@
 using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Monitoring.Statistics;
 
@@ -14,6 +16,7 @@ public sealed class NearestNeighbours
     // Candidates beyond k that survive the single-precision pass, so that its rounding cannot lose a true neighbour.
     private const int Margin = 3;
     private const int Together = 4;
+    private const int Lanes = 16;
 
     private readonly double[] _rows;
     private readonly double[] _origin;
@@ -34,15 +37,14 @@ public sealed class NearestNeighbours
             _origin[i % columns] += reference[i] / Count;
         }
 
-        var lanes = Vector<float>.Count;
-        var blocks = (Count + lanes - 1) / lanes;
-        _blocks = new float[blocks * lanes * columns];
-        for (var row = 0; row < blocks * lanes; row++)
+        var blocks = (Count + Lanes - 1) / Lanes;
+        _blocks = new float[blocks * Lanes * columns];
+        for (var row = 0; row < blocks * Lanes; row++)
         {
             for (var c = 0; c < columns; c++)
             {
                 var value = row < Count ? Single(reference[(row * columns) + c] - _origin[c]) : float.PositiveInfinity;
-                _blocks[(row / lanes * lanes * columns) + (c * lanes) + (row % lanes)] = value;
+                _blocks[(row / Lanes * Lanes * columns) + (c * Lanes) + (row % Lanes)] = value;
             }
         }
     }
@@ -114,37 +116,37 @@ public sealed class NearestNeighbours
 
     private static float Single(double value) => (float)Math.Clamp(value, -1e18, 1e18);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Scan(float[] queries, Candidates[] nearest)
     {
-        var lanes = Vector<float>.Count;
-        var vectors = MemoryMarshal.Cast<float, Vector<float>>(_blocks);
+        var vectors = MemoryMarshal.Cast<float, Vector512<float>>(_blocks);
         int d = Columns, blocks = vectors.Length / d;
         var query = queries.AsSpan();
         for (var block = 0; block < blocks; block++)
         {
-            var sum0 = Vector<float>.Zero;
-            var sum1 = Vector<float>.Zero;
-            var sum2 = Vector<float>.Zero;
-            var sum3 = Vector<float>.Zero;
+            var sum0 = Vector512<float>.Zero;
+            var sum1 = Vector512<float>.Zero;
+            var sum2 = Vector512<float>.Zero;
+            var sum3 = Vector512<float>.Zero;
             ref var reference = ref MemoryMarshal.GetReference(vectors.Slice(block * d, d));
             ref var q = ref MemoryMarshal.GetReference(query);
             for (var c = 0; c < d; c++)
             {
-                var r = System.Runtime.CompilerServices.Unsafe.Add(ref reference, c);
-                var d0 = r - new Vector<float>(System.Runtime.CompilerServices.Unsafe.Add(ref q, c));
-                var d1 = r - new Vector<float>(System.Runtime.CompilerServices.Unsafe.Add(ref q, d + c));
-                var d2 = r - new Vector<float>(System.Runtime.CompilerServices.Unsafe.Add(ref q, (2 * d) + c));
-                var d3 = r - new Vector<float>(System.Runtime.CompilerServices.Unsafe.Add(ref q, (3 * d) + c));
-                sum0 = Vector.FusedMultiplyAdd(d0, d0, sum0);
-                sum1 = Vector.FusedMultiplyAdd(d1, d1, sum1);
-                sum2 = Vector.FusedMultiplyAdd(d2, d2, sum2);
-                sum3 = Vector.FusedMultiplyAdd(d3, d3, sum3);
+                var r = Unsafe.Add(ref reference, c);
+                var d0 = r - Vector512.Create(Unsafe.Add(ref q, c));
+                var d1 = r - Vector512.Create(Unsafe.Add(ref q, d + c));
+                var d2 = r - Vector512.Create(Unsafe.Add(ref q, (2 * d) + c));
+                var d3 = r - Vector512.Create(Unsafe.Add(ref q, (3 * d) + c));
+                sum0 = Vector512.FusedMultiplyAdd(d0, d0, sum0);
+                sum1 = Vector512.FusedMultiplyAdd(d1, d1, sum1);
+                sum2 = Vector512.FusedMultiplyAdd(d2, d2, sum2);
+                sum3 = Vector512.FusedMultiplyAdd(d3, d3, sum3);
             }
 
-            nearest[0].Offer(sum0, block * lanes);
-            nearest[1].Offer(sum1, block * lanes);
-            nearest[2].Offer(sum2, block * lanes);
-            nearest[3].Offer(sum3, block * lanes);
+            nearest[0].Offer(sum0, block * Lanes);
+            nearest[1].Offer(sum1, block * Lanes);
+            nearest[2].Offer(sum2, block * Lanes);
+            nearest[3].Offer(sum3, block * Lanes);
         }
     }
 
@@ -182,7 +184,7 @@ public sealed class NearestNeighbours
     {
         private readonly float[] _squares = new float[size];
         private readonly int[] _indices = new int[size];
-        private Vector<float> _limit;
+        private float _limit;
 
         public Span<int> Indices => _indices;
 
@@ -190,39 +192,45 @@ public sealed class NearestNeighbours
         {
             Array.Fill(_squares, float.PositiveInfinity);
             Array.Fill(_indices, -1);
-            _limit = new Vector<float>(float.PositiveInfinity);
+            _limit = float.PositiveInfinity;
         }
 
-        public void Offer(Vector<float> squares, int first)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Offer(Vector512<float> squares, int first)
         {
-            if (!Vector.LessThanAny(squares, _limit))
+            var below = Vector512.LessThan(squares, Vector512.Create(_limit)).ExtractMostSignificantBits();
+            if (below != 0)
             {
-                return;
+                Insert(squares, first, below);
             }
+        }
 
-            for (var lane = 0; lane < Vector<float>.Count; lane++)
+        private void Insert(Vector512<float> squares, int first, ulong below)
+        {
+            Span<float> lanes = stackalloc float[Lanes];
+            squares.CopyTo(lanes);
+            var kept = _squares;
+            for (; below != 0; below &= below - 1)
             {
-                var square = squares[lane];
-                if (square < _squares[^1])
+                var lane = BitOperations.TrailingZeroCount(below);
+                var square = lanes[lane];
+                var i = kept.Length - 1;
+                if (square >= kept[i])
                 {
-                    Insert(square, first + lane);
+                    continue;
                 }
+
+                for (; i > 0 && kept[i - 1] > square; i--)
+                {
+                    kept[i] = kept[i - 1];
+                    _indices[i] = _indices[i - 1];
+                }
+
+                kept[i] = square;
+                _indices[i] = first + lane;
             }
 
-            _limit = new Vector<float>(_squares[^1]);
-        }
-
-        private void Insert(float square, int index)
-        {
-            var i = _squares.Length - 1;
-            for (; i > 0 && _squares[i - 1] > square; i--)
-            {
-                _squares[i] = _squares[i - 1];
-                _indices[i] = _indices[i - 1];
-            }
-
-            _squares[i] = square;
-            _indices[i] = index;
+            _limit = kept[^1];
         }
     }
 }

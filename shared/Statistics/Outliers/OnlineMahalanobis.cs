@@ -44,6 +44,9 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var clipping = _count > startClip;
         var divisor = _count + Math.Max(1, rowCount - 1);
         VectorKernels.AddScaled(_covariance, (double)(_count - 1) / divisor, next);
+        var stride = (columns + 7) & ~7;
+        var padded = new double[stride];
+        var sum = new double[columns * stride];
         for (var i = 0; i < rowCount; i++)
         {
             var row = rows.Slice(i * columns, columns);
@@ -59,9 +62,12 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
             TensorPrimitives.Subtract(clipped, mean, clipped);
             var before = (double)(_count + i);
             var weight = before / (before + 1) / divisor;
+            clipped.CopyTo(padded);
             for (var c = 0; c < columns; c++)
             {
-                VectorKernels.AddScaled(clipped[..(c + 1)], clipped[c] * weight, next.AsSpan(c * columns, c + 1));
+                // The lower triangle, to whole vectors.
+                var length = Math.Min(stride, (c + 8) & ~7);
+                VectorKernels.AddScaled(padded.AsSpan(0, length), padded[c] * weight, sum.AsSpan(c * stride, length));
             }
 
             VectorKernels.AddScaled(clipped, 1 / (before + 1), mean);
@@ -69,8 +75,9 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
 
         for (var r = 0; r < columns; r++)
         {
-            for (var c = 0; c < r; c++)
+            for (var c = 0; c <= r; c++)
             {
+                next[(r * columns) + c] += sum[(r * stride) + c];
                 next[(c * columns) + r] = next[(r * columns) + c];
             }
         }
@@ -90,31 +97,40 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
     private void ScoreProjected(double[] learned, double[] scored, Span<double> scores, double[]? basis)
     {
         var d = _components;
+
+        // Rows padded to whole vectors: a quarter of the time at 30 columns.
+        var stride = (d + 7) & ~7;
         var covariance = basis is null ? (double[])_covariance.Clone() : Project(basis);
         double[]? inverse = null;
-        var previous = new double[d];
-        var current = new double[d];
-        var product = new double[d];
+        var previous = new double[stride];
+        var current = new double[stride];
+        var product = new double[stride];
         for (var i = 0; i < scores.Length; i++)
         {
             var before = (double)(_count + i);
             if (inverse is not null)
             {
                 // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted.
-                TensorPrimitives.Multiply(inverse, (before - 1) / (before - 2), inverse);
-                SymmetricProduct(inverse, previous, product);
+                var scale = (before - 1) / (before - 2);
+                SymmetricProduct(inverse, previous, product, d);
+                TensorPrimitives.Multiply(product, scale, product);
                 var denominator = before + TensorPrimitives.Dot<double>(previous, product);
                 for (var r = 0; r < d; r++)
                 {
-                    VectorKernels.AddScaled(product, -product[r] / denominator, inverse.AsSpan(r * d, d));
+                    VectorKernels.ScaleAndAdd(inverse.AsSpan(r * stride, stride), scale, product, -product[r] / denominator);
                 }
             }
             else if (SymmetricMatrix.Cholesky(covariance, d) is { } factor && SymmetricMatrix.Determinant(factor, d) > MinimumDeterminant)
             {
-                inverse = SymmetricMatrix.Inverse(factor, d);
+                var dense = SymmetricMatrix.Inverse(factor, d);
+                inverse = new double[d * stride];
+                for (var r = 0; r < d; r++)
+                {
+                    dense.AsSpan(r * d, d).CopyTo(inverse.AsSpan(r * stride));
+                }
             }
 
-            Coordinates(learned.AsSpan(i * columns, columns), basis, previous);
+            Coordinates(learned.AsSpan(i * columns, columns), basis, previous.AsSpan(0, d));
             if (inverse is null)
             {
                 scores[i] = 0;
@@ -123,15 +139,15 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
                     TensorPrimitives.Multiply(covariance, (before - 1) / before, covariance);
                     for (var r = 0; r < d; r++)
                     {
-                        VectorKernels.AddScaled(previous, previous[r] / (before + 1), covariance.AsSpan(r * d, d));
+                        VectorKernels.AddScaled(previous.AsSpan(0, d), previous[r] / (before + 1), covariance.AsSpan(r * d, d));
                     }
                 }
 
                 continue;
             }
 
-            Coordinates(scored.AsSpan(i * columns, columns), basis, current);
-            SymmetricProduct(inverse, current, product);
+            Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
+            SymmetricProduct(inverse, current, product, d);
             scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, product));
         }
     }
@@ -156,7 +172,7 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var image = new double[columns];
         for (var k = 0; k < _components; k++)
         {
-            SymmetricProduct(_covariance, basis.AsSpan(k * columns, columns), image);
+            SymmetricProduct(_covariance, basis.AsSpan(k * columns, columns), image, columns);
             for (var j = 0; j < _components; j++)
             {
                 result[(k * _components) + j] = TensorPrimitives.Dot<double>(image, basis.AsSpan(j * columns, columns));
@@ -166,11 +182,11 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         return result;
     }
 
-    private static void SymmetricProduct(double[] matrix, ReadOnlySpan<double> vector, Span<double> product)
+    private static void SymmetricProduct(double[] matrix, ReadOnlySpan<double> vector, Span<double> product, int rows)
     {
-        for (var r = 0; r < product.Length; r++)
+        for (var r = 0; r < rows; r++)
         {
-            product[r] = TensorPrimitives.Dot(vector, matrix.AsSpan(r * vector.Length, vector.Length));
+            product[r] = VectorKernels.Dot(vector, matrix.AsSpan(r * vector.Length, vector.Length));
         }
     }
 }

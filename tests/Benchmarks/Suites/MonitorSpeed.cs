@@ -1,0 +1,184 @@
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Monitoring.AllInOne.Backtest;
+using Monitoring.Drift;
+using Monitoring.Statistics;
+
+namespace Monitoring.Benchmarks;
+
+/// <summary>
+/// Suite <c>monitors</c>: the cases of golden/README.md (docs/performance.md has the table), same sizes and parameters. Whole
+/// calls, fitting excluded: median of five after warm-up, the better of one and two threads.
+/// </summary>
+internal static class MonitorSpeed
+{
+    private const int Repeats = 5;
+    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(0.7);
+
+    public static async Task<object> RunAsync(BenchmarkArguments arguments)
+    {
+        var filter = arguments["case", ""];
+        await using var provider = BacktestVerb.BuildServices([new DriftModule()], arguments["device", "cpu"]);
+        var sessions = provider.GetRequiredService<MmdSessions>();
+        var results = new List<Measurement>();
+        foreach (var (name, rows, threads, run) in Cases(sessions))
+        {
+            if (name.StartsWith(filter, StringComparison.Ordinal))
+            {
+                var best = threads.Select(t => new Measurement(name, Median(() => run(t)), 0, t)).MinBy(m => m.Seconds)!;
+                results.Add(best with { RowsPerSecond = rows / best.Seconds });
+                await Console.Error.WriteLineAsync($"{name}: {best.Seconds * 1000:F3} ms").ConfigureAwait(false);
+            }
+        }
+
+        return results;
+    }
+
+    private static IEnumerable<(string Case, int Rows, int[] Threads, Action<int> Run)> Cases(MmdSessions sessions)
+    {
+        int[] both = [1, 2], one = [1], pool = [2];
+        var reference = Gaussian(10_000, 30, 1);
+        var window = Gaussian(1_000, 30, 2);
+        var columns = Enumerable.Range(0, 30).Select(c => new SortedReference(Column(reference, 30, c))).ToArray();
+        var values = Enumerable.Range(0, 30).Select(c => Column(window, 30, c)).ToArray();
+        var p = new double[30];
+        yield return ("ks-1000x30", 1_000, both, t => Split(30, t, (from, to) =>
+        {
+            for (var c = from; c < to; c++)
+            {
+                p[c] = KolmogorovSmirnov.Test(columns[c], values[c]).PValue;
+            }
+        }));
+        yield return ("cvm-1000x30", 1_000, both, t => Split(30, t, (from, to) =>
+        {
+            for (var c = from; c < to; c++)
+            {
+                p[c] = CramerVonMises.Test(columns[c], values[c]).PValue;
+            }
+        }));
+
+        var small = Gaussian(2_000, 30, 3);
+        var five = Gaussian(500, 30, 4);
+        var sigma = GaussianKernel.MedianHeuristic(small, 30);
+        var mmd = new MmdPermutationTest(sessions, Single(small), 30, sigma);
+        var fiveSingle = Single(five);
+        yield return ("mmd-500x30", 500, pool, _ => mmd.Test(fiveSingle, 100, 1));
+        var digits = Images(1_000, 5);
+        var otherDigits = Images(1_000, 6);
+        var wide = new MmdPermutationTest(sessions, Single(digits), 784, GaussianKernel.MedianHeuristic(digits.AsSpan(0, 300 * 784), 784));
+        var wideWindow = Single(otherDigits);
+        yield return ("mmd-1000x784", 1_000, pool, _ => wide.Test(wideWindow, 100, 1));
+
+        int[] order = [.. Enumerable.Range(0, 2_000)];
+        new Random(7).Shuffle(order);
+        var lsdd = new LeastSquaresDensityDifference(small, 30, order.AsSpan(0, 100), order.AsSpan(100));
+        var shuffle = new Random(8);
+        int[][] permutations = [.. Enumerable.Range(0, 100).Select(_ =>
+        {
+            int[] permutation = [.. Enumerable.Range(0, 2_400)];
+            shuffle.Shuffle(permutation);
+            return permutation;
+        })];
+        yield return ("lsdd-500x30", 500, one, _ => lsdd.Test(five, permutations));
+
+        var initial = Gaussian(50, 30, 9);
+        var online = new OnlineMaximumMeanDiscrepancy(small.AsSpan(0, (2_000 - 99) * 30), initial, 30, sigma);
+        yield return ("mmd-online-500x30", 500, one, _ =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                online.Update(five.AsSpan(i * 30, 30));
+            }
+        });
+
+        var test = Gaussian(10_000, 30, 10);
+        var scores = new double[10_000];
+        yield return ("mahalanobis-10000x30", 10_000, one, _ => new OnlineMahalanobis(30).Score(test, scores));
+        foreach (var (name, scorer) in new (string, IRowScorer)[]
+        {
+            ("ecod", new Ecod(small, 30)),
+            ("copod", new Copod(small, 30)),
+            ("hbos", new HistogramScorer(small, 30)),
+            ("isolation-forest", IsolationForest.Train(small, 30, 1)),
+            ("knn", new NeighbourScorer(small, 30)),
+            ("lof", new LocalOutlierFactor(small, 30)),
+        })
+        {
+            yield return ($"{name}-10000x30", 10_000, both, t => Split(10_000, t, (from, to) =>
+                scorer.Score(test.AsSpan(from * 30, (to - from) * 30), scores.AsSpan(from, to - from))));
+        }
+
+        var stream = Gaussian(100_000, 1, 11);
+        bool[] errors = [.. stream.Select(x => x > 0.5)];
+        double[] binary = [.. errors.Select(e => e ? 1.0 : 0.0)];
+        yield return ("adwin-100000", 100_000, one, _ => Feed(new Adwin().Update, stream));
+        yield return ("page-hinkley-100000", 100_000, one, _ => Feed(new PageHinkley().Update, stream));
+        yield return ("ddm-100000", 100_000, one, _ => Feed(new Ddm().Update, binary));
+        yield return ("hddm-a-100000", 100_000, one, _ => Feed(new HddmA().Update, binary));
+
+        var random = new Random(12);
+        double[] probabilities = [.. Enumerable.Range(0, 50_000).Select(_ => random.NextDouble())];
+        bool[] predicted = [.. probabilities.Select(x => x >= 0.5)];
+        double[] labels = [.. probabilities.Select(x => random.NextDouble() < (x * x) ? 1.0 : 0.0)];
+        var calibration = IsotonicCalibration.Fit(probabilities.AsSpan(0, 10_000), labels.AsSpan(0, 10_000));
+        yield return ("cbpe-50000", 50_000, one, _ => ConfidenceBasedEstimate.Of(probabilities, predicted, calibration));
+    }
+
+    private static void Feed(Func<double, bool> update, double[] stream)
+    {
+        foreach (var value in stream)
+        {
+            update(value);
+        }
+    }
+
+    private static double Median(Action run)
+    {
+        var clock = Stopwatch.StartNew();
+        for (var i = 0; i < 3 || clock.Elapsed < s_warmUp; i++)
+        {
+            run();
+        }
+
+        var times = new double[Repeats];
+        for (var i = 0; i < Repeats; i++)
+        {
+            clock.Restart();
+            run();
+            times[i] = clock.Elapsed.TotalSeconds;
+        }
+
+        Array.Sort(times);
+        return times[Repeats / 2];
+    }
+
+    private static void Split(int count, int threads, Action<int, int> run)
+    {
+        if (threads == 1)
+        {
+            run(0, count);
+            return;
+        }
+
+        Parallel.For(0, threads, t => run(count * t / threads, count * (t + 1) / threads));
+    }
+
+    private static double[] Gaussian(int rows, int columns, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, rows * columns).Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
+    }
+
+    // As sparse as digits: a fifth of the pixels are ink.
+    private static double[] Images(int rows, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, rows * 784).Select(_ => random.NextDouble() < 0.2 ? random.NextDouble() : 0)];
+    }
+
+    private static double[] Column(double[] rows, int columns, int column) => [.. rows.Where((_, i) => i % columns == column)];
+
+    private static float[] Single(double[] values) => Array.ConvertAll(values, v => (float)v);
+
+    private sealed record Measurement(string Case, double Seconds, double RowsPerSecond, int Threads);
+}
