@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Contracts;
-using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Drift;
