@@ -105,7 +105,7 @@ public static class ShapiroWilk
         double sum = 0;
         for (var i = 0; i < half; i++)
         {
-            weights[i] = ExpectedOrderQuantile((i + 1 - 0.375) / (n + 0.25));
+            weights[i] = SpecialFunctions.NormalQuantile((i + 1 - 0.375) / (n + 0.25));
             sum += weights[i] * weights[i];
         }
 
@@ -135,35 +135,6 @@ public static class ShapiroWilk
         }
 
         return weights;
-    }
-
-    // Wichura's PPND7 (1988, AS 241), which AS R94 is defined with: accurate to 1e-7, and W follows it.
-    private static double ExpectedOrderQuantile(double p)
-    {
-        var q = p - 0.5;
-        if (Math.Abs(q) <= 0.425)
-        {
-            var central = 0.180625 - (q * q);
-            return q * (((((((59.109374720 * central) + 159.29113202) * central) + 50.434271938) * central) + 3.3871327179)
-                / ((((((67.187563600 * central) + 78.757757664) * central) + 17.895169469) * central) + 1));
-        }
-
-        var r = Math.Sqrt(-Math.Log(q < 0 ? p : 1 - p));
-        double value;
-        if (r <= 5)
-        {
-            r -= 1.6;
-            value = ((((((0.17023821103 * r) + 1.3067284816) * r) + 2.7568153900) * r) + 1.4234372777)
-                / ((((0.12021132975 * r) + 0.73700164250) * r) + 1);
-        }
-        else
-        {
-            r -= 5;
-            value = ((((((0.017337203997 * r) + 0.42868294337) * r) + 3.0812263860) * r) + 6.6579051150)
-                / ((((0.012258202635 * r) + 0.24197894225) * r) + 1);
-        }
-
-        return q < 0 ? -value : value;
     }
 
     private static double Polynomial(double[] coefficients, double x)
