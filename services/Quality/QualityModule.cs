@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Contracts;
+using Monitoring.Detection;
 using Monitoring.Hosting;
 
 namespace Monitoring.Quality;
@@ -11,6 +12,8 @@ public sealed class QualityModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddMonitorKind<QualityKind>();
+        services.AddMonitorKind<CbpeKind>();
         services.AddMonitorService(Family.Quality);
     }
 

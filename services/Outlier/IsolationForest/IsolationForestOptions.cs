@@ -8,7 +8,7 @@ public sealed record IsolationForestOptions : RowOutlierOptions
 {
     [Description("Trees of the forest.")]
     [Range(1, 10_000)]
-    public int Trees { get; set; } = 200;
+    public int Trees { get; set; } = 300;
 
     [Description("Reference rows each tree is grown on.")]
     [Range(2, 65_536)]
