@@ -1,16 +1,5 @@
 namespace Monitoring.Leakage;
 
-/// <summary>What kind of personal or secret data a text holds.</summary>
-internal enum PersonalDataType
-{
-    CardNumber,
-    Iban,
-    SocialSecurityNumber,
-    Email,
-    Phone,
-    SecretKey,
-}
-
 /// <summary>A find in a text.</summary>
 /// <param name="Type">Kind.</param>
 /// <param name="Value">Letters and digits of the find, lower-case: equal for equal data however written.</param>
