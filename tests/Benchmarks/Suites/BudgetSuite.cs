@@ -69,7 +69,7 @@ internal static class BudgetSuite
         text.AppendLine().AppendLine("| line | what | allowed | observed | interval | unit | kept | how much |").AppendLine("|---|---|---|---|---|---|---|---|");
         foreach (var l in lines)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {l.Id} | {l.Name} | {l.Allowed:0.###} | {l.Observed:0.###} | {l.Interval[0]:0.###} – {l.Interval[1]:0.###} | {l.Unit} | {(l.Ok ? "yes" : "**no**")} | {l.Detail} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {l.Id} | {l.Name} | {(double.IsNaN(l.Allowed) ? "–" : l.Allowed.ToString("0.###", CultureInfo.InvariantCulture))} | {l.Observed:0.###} | {l.Interval[0]:0.###} – {l.Interval[1]:0.###} | {l.Unit} | {(double.IsNaN(l.Allowed) ? "–" : l.Ok ? "yes" : "**no**")} | {l.Detail} |");
         }
 
         text.AppendLine().AppendLine("Lines marked ' belong to the line before: what is still found, or what the defaults give. Lines R say how good the reach is that `fit` prints. Line 9 (kills, rebalance, stalled owner, torn checkpoint, retention) and the rest of line 10 are tests of the runtime in `tests/Detection.Tests`. Lines 2f and 2f2: [ADR 32](../adr/0032-figures-of-our-own.md); 5b2 and 5b3: [ADR 31](../adr/0031-evidence-forgets.md).");
