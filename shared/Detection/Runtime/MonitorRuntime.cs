@@ -32,6 +32,9 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly double[] _subjectValues;
     private readonly SortedDictionary<string, SubjectEvidence> _subjects = new(StringComparer.Ordinal);
     private readonly HashSet<string> _dirtySubjects = new(StringComparer.Ordinal);
+
+    /// <summary>Subjects with a stream that is not armed.</summary>
+    private readonly HashSet<string> _latchedSubjects = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _alarmed = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _reported = new(StringComparer.Ordinal);
     private readonly List<string> _forgotten = [];
@@ -278,7 +281,7 @@ internal sealed class MonitorRuntime : IObservationSink
     public MonitorStatus Status(int partition)
     {
         var strongest = _streams.MaxBy(s => s.Value);
-        var alarmed = _alarmed.Count > 0 || _streams.Any(s => !s.IsArmed) || _subjects.Values.Any(s => s.Streams.Any(e => !e.IsArmed));
+        var alarmed = _alarmed.Count > 0 || _streams.Any(s => !s.IsArmed) || _latchedSubjects.Count > 0;
         var reason = Uncalibrated();
         var state = Watched.Muted ? MonitorState.Muted : reason.Length > 0 ? MonitorState.Uncalibrated : alarmed ? MonitorState.Alarmed : MonitorState.Armed;
         return new MonitorStatus(
@@ -376,6 +379,7 @@ internal sealed class MonitorRuntime : IObservationSink
             if (string.Equals(key.Part, "subject", StringComparison.Ordinal))
             {
                 _subjects.Add(key.Key, SubjectEvidence.Restore(value, SubjectStreams));
+                Latch(key.Key, _subjects[key.Key]);
             }
             else if (string.Equals(key.Part, "own", StringComparison.Ordinal))
             {
@@ -537,7 +541,21 @@ internal sealed class MonitorRuntime : IObservationSink
             Draw(stream, _subjectValues, _subject);
         }
 
+        Latch(_subject, evidence);
+
         Array.Fill(_subjectValues, double.NaN);
+    }
+
+    private void Latch(string subject, SubjectEvidence evidence)
+    {
+        if (evidence.Streams.Any(s => !s.IsArmed))
+        {
+            _latchedSubjects.Add(subject);
+        }
+        else
+        {
+            _latchedSubjects.Remove(subject);
+        }
     }
 
     /// <summary>Makes room by forgetting the tenth of the subjects that were silent longest.</summary>
@@ -551,6 +569,7 @@ internal sealed class MonitorRuntime : IObservationSink
         foreach (var name in _subjects.OrderBy(s => s.Value.Streams.Max(e => e.LastTime)).ThenBy(s => s.Value.Order).Take(MaxSubjects / 10).Select(s => s.Key).ToList())
         {
             _subjects.Remove(name);
+            _latchedSubjects.Remove(name);
             _forgotten.Add(name);
         }
     }

@@ -27,6 +27,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private readonly Func<MonitorGroupConfiguration> _wanted;
     private readonly CheckpointLog _checkpoints;
     private readonly Dictionary<(string Model, string Version), ModelRuntime> _models = [];
+    private readonly SortedDictionary<(string Model, string Version), MonitorStatus[]> _statuses = [];
+    private readonly HashSet<ModelRuntime> _touched = [];
     private readonly List<string> _unlisted = [];
     private readonly List<LogRecord> _unsent = [];
     private readonly List<(StateKey, byte[]?)> _leftOver = [];
@@ -173,7 +175,25 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 
         var end = (await _log.GetOffsetsAsync(_assignment.Topic, _assignment.Partition, cancellationToken).ConfigureAwait(false)).End;
         var behind = end > _next ? _time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(batch[^1].TimeUnixNano / 1_000_000) : TimeSpan.Zero;
-        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(Status(), _next, end - _next, behind));
+        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(StatusNow(), _next, end - _next, behind));
+    }
+
+    /// <summary>As <see cref="Status"/>, looking again only at models of this batch: a thousand calm ones cost nothing.</summary>
+    private MonitorStatus[] StatusNow()
+    {
+        if (_statuses.Count != _models.Count)
+        {
+            _statuses.Clear();
+            _touched.UnionWith(_models.Values);
+        }
+
+        foreach (var model in _touched)
+        {
+            _statuses[(model.Name, model.Version)] = [.. model.Status(_assignment.Partition)];
+        }
+
+        _touched.Clear();
+        return [.. _statuses.Values.SelectMany(s => s)];
     }
 
     public async ValueTask StopAsync(bool lost, CancellationToken cancellationToken)
@@ -263,6 +283,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             if (!byModel.TryGetValue(model, out var events))
             {
                 byModel.Add(model, events = []);
+                _touched.Add(model);
                 order.Add(model);
             }
 
@@ -479,6 +500,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         _configurationSha256 = _configuration.Sha256();
         _switchAt = long.MaxValue;
         _models.Clear();
+        _statuses.Clear();
+        _touched.Clear();
         _unlisted.Clear();
         Restore(state.Values);
         _configurationChanged = true;
