@@ -71,7 +71,20 @@ internal static class InferResponse
     }
 
     /// <summary><c>{"error": "…"}</c>.</summary>
-    public static byte[] Error(string message) => JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["error"] = message });
+    public static byte[] Error(string message)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+
+        // Read by people: quotation marks stay what they are. Never part of a page.
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("error"u8, message);
+            writer.WriteEndObject();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
 
     /// <summary>Whether an output goes out in binary: its own wish, else the request's.</summary>
     public static bool IsBinary(InferMessage request, string output)
