@@ -134,7 +134,9 @@ internal sealed partial class AlertingService(
     private async Task WatchTrafficAsync(CancellationToken cancellationToken)
     {
         await topics.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
-        var subscription = await log.SubscribeAsync(new GroupSubscription("alerting-traffic", Topics.InferenceEvents, traffic.CreateProcessor), cancellationToken).ConfigureAwait(false);
+
+        // A group of its own: each process must see every model, not a share of the partitions.
+        var subscription = await log.SubscribeAsync(new GroupSubscription($"alerting-traffic-{settings.Instance}", Topics.InferenceEvents, traffic.CreateProcessor), cancellationToken).ConfigureAwait(false);
         await using (subscription.ConfigureAwait(false))
         {
             var first = await Task.WhenAny(subscription.Completion, traffic.RunAsync(cancellationToken)).ConfigureAwait(false);

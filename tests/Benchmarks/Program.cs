@@ -7,6 +7,7 @@ internal static class Program
     {
         ["monitors"] = MonitorSpeed.RunAsync,
         ["outliers"] = OutlierTable.RunAsync,
+        ["alerting"] = Suites.AlertingSuite.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
         ["processor"] = Suites.ProcessorSuite.RunAsync,

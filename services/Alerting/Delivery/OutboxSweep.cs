@@ -42,9 +42,9 @@ internal sealed class OutboxSweep(
 
     private async Task SweepAsync(ReceiverLane lane, CancellationToken cancellationToken)
     {
-        // With the circuit open one row is enough to probe.
-        var room = (lane.State == 2 ? 1 : ReceiverLane.MaxOutstanding) - lane.Outstanding.Count;
-        if (room <= 0)
+        // With the circuit open one row a second is enough to probe: working off the others would only write that they wait.
+        var room = (lane.IsOpen ? 1 : ReceiverLane.MaxOutstanding) - lane.Outstanding.Count;
+        if (room <= 0 || (lane.IsOpen && !lane.TryProbe()))
         {
             return;
         }

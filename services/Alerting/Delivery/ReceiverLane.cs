@@ -19,6 +19,7 @@ internal sealed class ReceiverLane : IDisposable
     private readonly Lock _pacing = new();
     private readonly TimeProvider _time;
     private long _nextFree;
+    private long _lastProbe;
     private volatile bool _gone;
 
     public ReceiverLane(ReceiverConfiguration configuration, IReceiver receiver, TimeProvider time)
@@ -103,6 +104,22 @@ internal sealed class ReceiverLane : IDisposable
         {
             await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>The circuit is open: calls fail at once.</summary>
+    public bool IsOpen => _circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
+
+    /// <summary>True once a second.</summary>
+    public bool TryProbe()
+    {
+        var now = _time.GetTimestamp();
+        if (_lastProbe != 0 && _time.GetElapsedTime(_lastProbe, now) < TimeSpan.FromSeconds(1))
+        {
+            return false;
+        }
+
+        _lastProbe = now;
+        return true;
     }
 
     public void MarkGone() => _gone = true;

@@ -14,13 +14,13 @@ namespace Monitoring.Alerting.Pipeline;
 /// Notices that a model's events have stopped: no monitor can, as none is called without events. Reads only the keys of
 /// <c>inference.events</c>.
 /// </summary>
-internal sealed class TrafficWatch(MonitoringDatabase database, AlertingSettings settings, FindingInjector injector, IncidentKeeper keeper, OutboxSignal signal, TimeProvider time)
+internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, AlertingSettings settings, FindingInjector injector, IncidentKeeper keeper, OutboxSignal signal, TimeProvider time)
 {
     public const string Kind = "no-data";
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<string, long> _last = new(StringComparer.Ordinal);
 
-    public IPartitionProcessor CreateProcessor(PartitionAssignment assignment) => new Processor(this, assignment);
+    public IPartitionProcessor CreateProcessor(PartitionAssignment assignment) => new Processor(this, log, assignment);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -103,13 +103,15 @@ internal sealed class TrafficWatch(MonitoringDatabase database, AlertingSettings
         signal.Set();
     }
 
-    private sealed class Processor(TrafficWatch watch, PartitionAssignment assignment) : IPartitionProcessor
+    private sealed class Processor(TrafficWatch watch, IEventLog log, PartitionAssignment assignment) : IPartitionProcessor
     {
         private readonly Dictionary<int, (byte[] Key, string Model)> _names = [];
 
-        public ValueTask<long?> StartAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long?>(null);
+        /// <summary>Only what comes from now on counts: a group of this process alone keeps no position.</summary>
+        public async ValueTask<long?> StartAsync(CancellationToken cancellationToken) =>
+            (await log.GetOffsetsAsync(assignment.Topic, assignment.Partition, cancellationToken).ConfigureAwait(false)).End;
 
-        public async ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken)
+        public ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken)
         {
             // Log time grows within a partition: walking backwards, the first sight of a model is its newest.
             var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -122,10 +124,7 @@ internal sealed class TrafficWatch(MonitoringDatabase database, AlertingSettings
                 }
             }
 
-            if (assignment.MayWrite)
-            {
-                await assignment.CommitAsync(batch[^1].Offset + 1, cancellationToken).ConfigureAwait(false);
-            }
+            return ValueTask.CompletedTask;
         }
 
         public ValueTask StopAsync(bool lost, CancellationToken cancellationToken) => ValueTask.CompletedTask;
