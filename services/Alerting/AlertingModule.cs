@@ -39,7 +39,6 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton(provider => new FindingInjector(
             provider.GetRequiredService<MonitoringDatabase>(),
             Stages(provider.GetRequiredService<AlertingSettings>().Configuration, provider.GetRequiredService<Outbox>(), provider.GetRequiredService<ClientSealer>()),
-            provider.GetRequiredService<AlertingSettings>(),
             provider.GetRequiredService<AlertingMetrics>(),
             provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>()));

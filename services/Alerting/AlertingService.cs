@@ -122,7 +122,7 @@ internal sealed partial class AlertingService(
             new GroupSubscription(
                 FindingProcessor.Consumer,
                 Topics.Findings,
-                assignment => new FindingProcessor(assignment, log, database, injector, settings, metrics, signal, time)),
+                assignment => new FindingProcessor(assignment, log, database, injector, metrics, signal, time)),
             cancellationToken).ConfigureAwait(false);
         await using (subscription.ConfigureAwait(false))
         {

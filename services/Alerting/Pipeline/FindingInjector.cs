@@ -4,7 +4,7 @@ using Monitoring.Storage;
 namespace Monitoring.Alerting.Pipeline;
 
 /// <summary>Runs a finding that this service itself makes (data lost, no data) through the same stages as a monitor's.</summary>
-internal sealed class FindingInjector(MonitoringDatabase database, IReadOnlyList<IAlertStage> stages, AlertingSettings settings, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
+internal sealed class FindingInjector(MonitoringDatabase database, IReadOnlyList<IAlertStage> stages, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
 {
     public IReadOnlyList<IAlertStage> Stages => stages;
 
@@ -17,7 +17,7 @@ internal sealed class FindingInjector(MonitoringDatabase database, IReadOnlyList
         var rows = await database.WriteAsync(
             async (context, token) =>
             {
-                var batch = await IncidentBatch.LoadAsync(context, [finding], settings.Configuration.Alerting.StormWindow, now, token).ConfigureAwait(false);
+                var batch = await IncidentBatch.LoadAsync(context, [finding], now, token).ConfigureAwait(false);
                 var alert = new AlertContext(finding, now, batch);
                 foreach (var stage in stages)
                 {

@@ -17,7 +17,6 @@ internal sealed class FindingProcessor(
     IEventLog log,
     MonitoringDatabase database,
     FindingInjector injector,
-    AlertingSettings settings,
     AlertingMetrics metrics,
     OutboxSignal signal,
     TimeProvider time) : IPartitionProcessor
@@ -109,7 +108,7 @@ internal sealed class FindingProcessor(
         }
 
         var now = UnixNano.Now(time);
-        var incidents = await IncidentBatch.LoadAsync(context, [.. fresh.Select(f => f.Finding)], settings.Configuration.Alerting.StormWindow, now, cancellationToken).ConfigureAwait(false);
+        var incidents = await IncidentBatch.LoadAsync(context, [.. fresh.Select(f => f.Finding)], now, cancellationToken).ConfigureAwait(false);
         var opened = 0;
         foreach (var (entry, finding) in fresh)
         {

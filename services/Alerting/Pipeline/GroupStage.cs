@@ -47,12 +47,19 @@ internal sealed class GroupStage(AlertingConfiguration configuration) : IAlertSt
         string? transition = null;
         if (storm is null)
         {
-            var together = batch.Recent
-                .Where(i => ClassOf(i) == kind && i.ParentId is null && (i.Suppression.Length == 0 || i == incident)
-                    && Math.Abs(i.OpenedUnixNano - incident.OpenedUnixNano) <= _window)
-                .ToList();
+            // Findings come nearly in order of time: what opened within a window before this one is what opened together with it.
+            var from = incident.OpenedUnixNano - _window;
+            var models = await batch.OpenedTogetherAsync(kind, from, configuration.StormModels, cancellationToken).ConfigureAwait(false);
+            batch.Opened(kind, incident.Model);
+            if (models.Count < configuration.StormModels)
+            {
+                return;
+            }
+
+            var together = await batch.LoadTogetherAsync(kind, from, cancellationToken).ConfigureAwait(false);
             if (together.Select(i => i.Model).Distinct(StringComparer.Ordinal).Count() < configuration.StormModels)
             {
+                // Some of the models seen earlier in this batch have been taken out of the count since.
                 return;
             }
 
@@ -100,8 +107,8 @@ internal sealed class GroupStage(AlertingConfiguration configuration) : IAlertSt
         storm.Sentence = IncidentSentence.ComposeStorm(storm.Family, storm.MemberModels, storm.SinceUnixNano, storm.LastFindingUnixNano);
         if (transition is not null)
         {
-            var models = await MembersAsync(batch, storm, cancellationToken).ConfigureAwait(false);
-            context.Transitions.Add((storm, context.Facts(transition, storm.Sentence) with { Lines = models }));
+            var members = await MembersAsync(batch, storm, cancellationToken).ConfigureAwait(false);
+            context.Transitions.Add((storm, context.Facts(transition, storm.Sentence) with { Lines = members }));
         }
     }
 
@@ -128,7 +135,7 @@ internal sealed class GroupStage(AlertingConfiguration configuration) : IAlertSt
             .Where(i => i.ParentId == storm.Id)
             .Select(i => i.Model)
             .ToListAsync(cancellationToken).ConfigureAwait(false);
-        return [.. saved.Concat(batch.Recent.Where(i => i.ParentId == storm.Id).Select(i => i.Model)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. saved.Concat(batch.MembersOf(storm.Id).Select(i => i.Model)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
     private static string ClassOf(Incident incident) => incident.CorrelationKey.Split('|')[1];
