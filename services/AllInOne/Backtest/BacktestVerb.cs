@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
 using Monitoring.Hosting.Tables;
 using Monitoring.Scoring;
 
@@ -68,6 +69,9 @@ internal sealed class BacktestVerb(IReadOnlyList<IServiceModule> modules) : IVer
         services.AddLogging();
         services.AddMetrics();
         services.AddSingleton(TimeProvider.System);
+
+        // Kinds that ask a served model look for it here: over files there is none, and they say so when they are fitted.
+        services.AddSingleton(new LoadedConfiguration(new MonitoringConfiguration(), Path.GetFullPath("monitoring.yaml"), "", [], []));
         services.AddSingleton(_ => new ScoringRuntime(new ScoringOptions { Device = device }));
         services.AddSingleton<ScoringKernels>();
         foreach (var module in modules)
