@@ -3,6 +3,7 @@ using Monitoring.Alerting;
 using Monitoring.AllInOne.Demo;
 using Monitoring.AllInOne.Backtest;
 using Monitoring.AllInOne.Docs;
+using Monitoring.AllInOne.Drills;
 using Monitoring.WebConsole;
 using Monitoring.Drift;
 using Monitoring.Explainer;
@@ -43,6 +44,7 @@ internal static class Program
         s_modules,
         new DemoVerb(s_modules),
         new FitVerb(s_modules),
+        new DrillVerb(s_modules),
         new CanaryVerb(),
         new ProfileVerb(s_modules),
         new SearchVerb(),

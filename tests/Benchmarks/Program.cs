@@ -14,6 +14,7 @@ internal static class Program
         ["inference"] = Suites.InferenceSuite.RunAsync,
         ["kernels"] = Suites.KernelsSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
+        ["detection"] = DetectionSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,
         ["runtime"] = Suites.RuntimeSuite.RunAsync,

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Monitoring.AllInOne.Drills;
 
-/// <summary>A matrix from a <c>.npy</c> file: float32, float64 or uint8, little-endian, C order, one or two dimensions.</summary>
+/// <summary>A matrix from a <c>.npy</c> file: float32, float64 or uint8, little-endian, C order; the first dimension are rows, the others are laid side by side.</summary>
 internal static partial class NumpyFile
 {
     /// <returns>Values as floats, row-major, with rows and columns; unsigned bytes are divided by <paramref name="byteScale"/>.</returns>
@@ -26,13 +26,13 @@ internal static partial class NumpyFile
         var shape = ShapePattern().Match(header).Groups[1].Value
             .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             .Select(s => int.Parse(s, CultureInfo.InvariantCulture)).ToArray();
-        if (header.Contains("'fortran_order': True", StringComparison.Ordinal) || shape.Length is < 1 or > 2)
+        if (header.Contains("'fortran_order': True", StringComparison.Ordinal) || shape.Length < 1)
         {
-            throw new InvalidDataException($"{path}: one or two dimensions in C order are read, not {header.Trim()}");
+            throw new InvalidDataException($"{path}: at least one dimension in C order is read, not {header.Trim()}");
         }
 
         var rows = shape[0];
-        var columns = shape.Length == 2 ? shape[1] : 1;
+        var columns = shape.Skip(1).Aggregate(1, (a, b) => checked(a * b));
         var count = checked(rows * columns);
         var data = bytes.AsSpan(start + length);
         var size = type switch { "|u1" => 1, "<f4" => 4, "<f8" => 8, _ => throw new InvalidDataException($"{path}: type {type} is not read; allowed: |u1, <f4, <f8") };

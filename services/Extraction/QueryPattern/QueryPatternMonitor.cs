@@ -77,7 +77,8 @@ internal sealed class QueryPatternMonitor : IMonitor
     public void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink)
     {
         var client = rows.Rows[row].Client;
-        if (client.Length == 0 || !_clients.Touch(client).Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)))
+        // Rows without a client calibrate (a reference from a file names none); the runtime blames nobody for them.
+        if (client.Length > 0 && !_clients.Touch(client).Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)))
         {
             return;
         }

@@ -21,13 +21,13 @@ internal static class Vectors
         return sum;
     }
 
-    /// <summary>(1 − share)·a + share·b.</summary>
+    /// <summary>(1 − share)·a + share·b, clipped to [0, 1]: a share above 1 goes beyond b.</summary>
     public static float[] Blend(float[] a, float[] b, double share)
     {
         var blend = new float[a.Length];
         for (var i = 0; i < blend.Length; i++)
         {
-            blend[i] = (float)(((1 - share) * a[i]) + (share * b[i]));
+            blend[i] = (float)Math.Clamp(((1 - share) * a[i]) + (share * b[i]), 0, 1);
         }
 
         return blend;

@@ -1,0 +1,113 @@
+namespace Monitoring.AllInOne.Drills;
+
+/// <summary>What a thief asks to copy a model.</summary>
+internal enum ExtractionStrategy
+{
+    /// <summary>Inputs of the model's own domain: undetectable by pattern, in principle.</summary>
+    Natural,
+
+    /// <summary>Natural images of another domain: here digits turned upside down, mirrored and inverted.</summary>
+    OutOfDistribution,
+
+    /// <summary>Synthetic queries around a few seeds along the copy's gradient (Papernot et al., AsiaCCS 2017).</summary>
+    Synthetic,
+
+    /// <summary>Uniform noise.</summary>
+    Noise,
+
+    /// <summary>Of a pool of natural inputs, those that the copy is least sure of.</summary>
+    Active,
+}
+
+/// <summary>Copies a model by asking, and measures the copy on inputs it never asked about.</summary>
+internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyList<float[]> pool)
+{
+    private const int Batch = 50;
+    private const int Seeds = 50;
+    private const int Epochs = 12;
+    private readonly List<float[]> _inputs = [];
+    private readonly List<float[]> _answers = [];
+
+    public string Name => "extraction-" + strategy switch
+    {
+        ExtractionStrategy.OutOfDistribution => "out-of-distribution",
+        var other => other.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>False where theory says that no pattern betrays it.</summary>
+    public bool IsDetectable => strategy != ExtractionStrategy.Natural;
+
+    /// <summary>Asks until the budget is spent.</summary>
+    public async ValueTask RunAsync(AttackSession session)
+    {
+        while (session.Used < session.Budget)
+        {
+            var count = Math.Min(Batch, session.Budget - session.Used);
+            var batch = Next(session, count);
+            var answers = await session.AskAsync(Vectors.Stack(batch), batch.Count).ConfigureAwait(false);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                _inputs.Add(batch[i]);
+                _answers.Add(answers.AsSpan(i * session.Classes, session.Classes).ToArray());
+            }
+        }
+    }
+
+    /// <summary>Agreement, 0 to 1, of a copy trained on the first <paramref name="queries"/> answers with the model's labels on private inputs.</summary>
+    public double Agreement(int queries, IReadOnlyList<float[]> probes, IReadOnlyList<int> labels, int seed)
+    {
+        if (queries < 1 || _inputs.Count == 0)
+        {
+            return 0;
+        }
+
+        var copy = Copy(Math.Min(queries, _inputs.Count), seed);
+        return Enumerable.Range(0, probes.Count).Count(i => Vectors.ArgMax(copy.Probabilities(probes[i])) == labels[i]) / (double)probes.Count;
+    }
+
+    private SurrogateNetwork Copy(int queries, int seed)
+    {
+        var copy = new SurrogateNetwork(_inputs[0].Length, _answers[0].Length, seed);
+        copy.Train(_inputs.GetRange(0, queries), _answers.GetRange(0, queries), Epochs, seed);
+        return copy;
+    }
+
+    private List<float[]> Next(AttackSession session, int count)
+    {
+        var random = session.Random;
+        switch (strategy)
+        {
+            case ExtractionStrategy.Noise:
+                return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, session.Width).Select(_ => random.NextSingle()).ToArray())];
+            case ExtractionStrategy.OutOfDistribution:
+                return [.. Enumerable.Range(0, count).Select(_ => Foreign(pool[random.Next(pool.Count)], random.Next(3)))];
+            case ExtractionStrategy.Synthetic when _inputs.Count >= Seeds:
+                var copy = Copy(_inputs.Count, random.Next());
+                return [.. Enumerable.Range(0, count).Select(_ =>
+                {
+                    var pick = random.Next(_inputs.Count);
+                    var gradient = copy.Gradient(_inputs[pick], Vectors.ArgMax(_answers[pick]));
+                    return Vectors.AddClipped(_inputs[pick], Array.ConvertAll(gradient, g => (float)Math.Sign(g)), random.Next(2) == 0 ? 0.1 : -0.1);
+                })];
+            case ExtractionStrategy.Active when _inputs.Count >= Seeds:
+                var current = Copy(_inputs.Count, random.Next());
+                return [.. Enumerable.Range(0, 20 * count).Select(_ => pool[random.Next(pool.Count)]).DistinctBy(p => p)
+                    .OrderBy(p => current.Probabilities(p).Max()).Take(count)];
+            default:
+                return [.. Enumerable.Range(0, count).Select(_ => pool[random.Next(pool.Count)])];
+        }
+    }
+
+    private static float[] Foreign(float[] image, int how) => how switch
+    {
+        0 => [.. image.Reverse()],
+        1 => Array.ConvertAll(image, v => 1 - v),
+        _ => Transpose(image),
+    };
+
+    private static float[] Transpose(float[] image)
+    {
+        var side = (int)Math.Round(Math.Sqrt(image.Length));
+        return [.. Enumerable.Range(0, side * side).Select(i => image[((i % side) * side) + (i / side)])];
+    }
+}
