@@ -16,6 +16,7 @@ using Monitoring.Quality;
 using Monitoring.Replay;
 using Monitoring.Replay.Comparing;
 using Monitoring.Replay.Evidence;
+using Monitoring.Replay.Exchange;
 using Monitoring.Replay.Replaying;
 using Monitoring.Replay.Search;
 
@@ -51,6 +52,9 @@ internal static class Program
         new ReplayVerb(s_modules),
         new EvidenceVerb(),
         new CompareVerb(s_modules),
+        new ReviewVerb(),
+        new ExportVerb(),
+        new ImportVerb(),
         new ExplainVerb(s_modules),
         new AlertVerb(),
         new BacktestVerb(s_modules),

@@ -13,6 +13,7 @@ internal static class Program
         ["processor"] = Suites.ProcessorSuite.RunAsync,
         ["inference"] = Suites.InferenceSuite.RunAsync,
         ["kernels"] = Suites.KernelsSuite.RunAsync,
+        ["replay"] = Suites.ReplaySuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection"] = DetectionSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,

@@ -104,7 +104,7 @@ internal sealed class HitWriter(IReadOnlyDictionary<string, ModelSchema> schemas
     ];
 
     /// <summary>RFC 4180, and a quote before what a spreadsheet would run as a formula: ids and clients come from outside.</summary>
-    private static string Csv(string cell)
+    internal static string Csv(string cell)
     {
         if (cell.Length > 0 && cell[0] is '=' or '+' or '@' or '\t' or '\r' || (cell.StartsWith('-') && !double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out _)))
         {

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Google.Protobuf;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Monitoring.Contracts;
+using Monitoring.Detection;
+using Monitoring.Drift;
+using Monitoring.EventLog;
+using Monitoring.EventLog.Embedded;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Hosting.Tables;
+using Monitoring.Outlier;
+using Monitoring.Replay;
+using Monitoring.Replay.Replaying;
+using Monitoring.Scoring;
+using Monitoring.TestKit;
+
+namespace Monitoring.Benchmarks.Suites;
+
+/// <summary>
+/// <c>replay [--events N] [--repository .]</c>: flights through the default monitors of drift and outlier, twice: events per second of each
+/// group and whether both runs agree byte for byte.
+/// </summary>
+internal static class ReplaySuite
+{
+    public static async Task<object> RunAsync(BenchmarkArguments arguments)
+    {
+        var events = int.Parse(arguments["events", "50000"], CultureInfo.InvariantCulture);
+        var demo = Path.GetFullPath(Path.Combine(arguments["repository", "."], "infra", "demo"));
+        IServiceModule[] modules = [new DriftModule(), new OutlierModule(), new ReplayModule()];
+        using var directory = new TemporaryDirectory();
+        var config = directory.File("monitoring.yaml");
+        await File.WriteAllTextAsync(config, $$"""
+            data: data
+            models:
+              - name: flights
+                onnx: { path: '{{Path.Combine(demo, "flights.onnx")}}' }
+                schema: '{{Path.Combine(demo, "flights.schema.json")}}'
+                reference: '{{Path.Combine(demo, "flights-population.X.npy")}}'
+            """);
+        await using var host = MonitoringHost.Build(CheckVerb.Load(config, modules), modules);
+        var configuration = host.Services.GetRequiredService<LoadedConfiguration>();
+        await using var log = EmbeddedEventLog.Open(new EmbeddedEventLogOptions { Directory = directory.File("log") }, TimeProvider.System, NullLoggerFactory.Instance);
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.InferenceEvents, 4));
+        await log.EnsureTopicAsync(new TopicDefinition(Topics.Findings, 4));
+        await FillAsync(log, NpyFile.Read(Path.Combine(demo, "flights-population.X.npy")), host.Services.GetRequiredService<ScoringRuntime>(), Path.Combine(demo, "flights.onnx"), events);
+
+        var runner = new ReplayRunner(log, host.Services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(), TimeProvider.System);
+        var runs = new List<ReplayResult>();
+        for (var i = 0; i < 2; i++)
+        {
+            using var plan = await ReplayPlan.CreateAsync(host.Services, configuration, Path.Combine(configuration.DataDirectory, "profiles"), new HashSet<string>(), refit: false, CancellationToken.None);
+            runs.Add(await runner.RunAsync(plan.Groups, 0, long.MaxValue, CancellationToken.None));
+        }
+
+        return new { events, eventsTimesGroups = runs[0].Events, findings = runs[0].Findings.Count, identical = runs[0].Sha256 == runs[1].Sha256, eventsPerSecond = runs.Select(r => r.EventsPerSecond) };
+    }
+
+    private static async Task FillAsync(EmbeddedEventLog log, NpyFile rows, ScoringRuntime scoring, string file, int count)
+    {
+        using var model = scoring.LoadFile("flights", file);
+        var random = new Random(1);
+        for (var sent = 0; sent < count; sent += 500)
+        {
+            var batch = Enumerable.Range(0, 500).SelectMany(_ => rows.Row(random.Next(rows.Rows)).ToArray()).ToArray();
+            var answer = model.Run([ScoringTensor.Create("features", batch, 500, 5)])[0];
+            await log.AppendAsync(Topics.InferenceEvents, [.. Enumerable.Range(0, 500).Select(i => Record(sent + i, batch.AsSpan(i * 5, 5), answer.AsSpan<float>().Slice(i * 2, 2)))]);
+        }
+    }
+
+    private static LogRecord Record(int number, ReadOnlySpan<float> inputs, ReadOnlySpan<float> outputs)
+    {
+        var call = new InferenceEvent
+        {
+            Id = $"e{number}",
+            Model = "flights",
+            ModelVersion = "1",
+            Client = new Client { Id = $"c{number}", Source = "api-key" },
+            Status = 200,
+            Inputs = { new Tensor { Name = "features", Datatype = "FP32", Shape = { 1, 5 }, Data = ByteString.CopyFrom(MemoryMarshal.AsBytes(inputs)) } },
+            Outputs = { new Tensor { Name = "probabilities", Datatype = "FP32", Shape = { 1, 2 }, Data = ByteString.CopyFrom(MemoryMarshal.AsBytes(outputs)) } },
+        };
+        return new LogRecord(System.Text.Encoding.UTF8.GetBytes("flights"), call.ToByteArray(), [new LogHeader(Headers.Id, System.Text.Encoding.UTF8.GetBytes(call.Id))], number % 4);
+    }
+}

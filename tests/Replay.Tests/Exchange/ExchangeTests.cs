@@ -1,0 +1,91 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Monitoring.Hosting;
+using Monitoring.Replay.Exchange;
+using Monitoring.Replay.Search;
+using Monitoring.TestKit;
+
+namespace Monitoring.Replay.Tests.Exchange;
+
+public sealed class ExchangeTests
+{
+    [Fact]
+    public async Task History_goes_in_and_rows_labels_and_answers_come_out()
+    {
+        using var directory = new TemporaryDirectory();
+        var config = directory.File("monitoring.yaml");
+        await File.WriteAllTextAsync(directory.File("schema.json"), """{ "features": [ { "name": "hour", "type": "number" }, { "name": "origin", "type": "category", "categories": ["ABE", "SFO"] } ], "classes": ["on_time", "delayed"] }""", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, "data: data\nmodels:\n  - name: flights\n    schema: schema.json\n", TestContext.Current.CancellationToken);
+        var csv = directory.File("history.csv");
+        await File.WriteAllLinesAsync(
+            csv,
+            ["hour,origin,p0,p1,who,when,late", .. Enumerable.Range(0, 40).Select(i => FormattableString.Invariant($"{i % 24},{(i % 2 == 0 ? "SFO" : "ABE")},{1 - (i / 40.0)},{i / 40.0},c{i % 3},2026-01-01T00:{i:00}:00Z,{(i % 4 == 0 ? "delayed" : "")}"))],
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, await RunAsync("import", csv, "--config", config, "--outputs", "p0,p1", "--client", "who", "--time", "when", "--truth", "late", "--author", "ann", "--json", directory.File("import.json")));
+        var imported = Json(directory.File("import.json"));
+        Assert.Equal((40, 10), (imported.GetProperty("events").GetInt32(), imported.GetProperty("labels").GetInt32()));
+
+        Assert.Equal(0, await RunAsync("search", "input.origin == \"SFO\" and client == \"c1\" and label == \"delayed\"", "--config", config, "--json", directory.File("search.json")));
+        Assert.Equal(Enumerable.Range(0, 40).Count(i => i % 2 == 0 && i % 3 == 1 && i / 40.0 > 0.5), Json(directory.File("search.json")).GetProperty("rows").GetArrayLength());
+
+        Assert.Equal(0, await RunAsync("export", "--config", config, "--out", directory.File("export"), "--split", "0.75"));
+        var manifest = Json(directory.File("export/manifest.json"));
+        Assert.Equal([30, 10], manifest.GetProperty("files").EnumerateArray().Select(f => f.GetProperty("rows").GetInt32()));
+        Assert.Equal(10, manifest.GetProperty("files").EnumerateArray().Sum(f => f.GetProperty("labelled").GetInt32()));
+        foreach (var file in manifest.GetProperty("files").EnumerateArray())
+        {
+            var bytes = await File.ReadAllBytesAsync(directory.File("export/" + file.GetProperty("name").GetString()), TestContext.Current.CancellationToken);
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), file.GetProperty("sha256").GetString());
+        }
+
+        var train = await File.ReadAllLinesAsync(directory.File("export/train.csv"), TestContext.Current.CancellationToken);
+        Assert.Equal("event,row,time,client,predicted,confidence,truth,author,findings,hour,origin", train[0]);
+        Assert.Equal(31, train.Length);
+
+        // A person answers every reviewed row; the answers are labels with an author afterwards.
+        var review = directory.File("review.csv");
+        Assert.Equal(0, await RunAsync("review", "--config", config, "--out", review, "--count", "12", "--json", directory.File("review.json")));
+        Assert.Equal(12, Json(directory.File("review.json")).GetProperty("rows").GetInt32());
+        var lines = await File.ReadAllLinesAsync(review, TestContext.Current.CancellationToken);
+        await File.WriteAllLinesAsync(review, [lines[0], .. lines.Skip(1).Select(l => l + "on_time")], TestContext.Current.CancellationToken);
+        Assert.Equal(0, await RunAsync("import", "--labels", review, "--config", config, "--author", "bea"));
+        Assert.Equal(0, await RunAsync("export", "--config", config, "--out", directory.File("export2"), "--labelled", "--split", "1"));
+        var answered = await File.ReadAllLinesAsync(directory.File("export2/train.csv"), TestContext.Current.CancellationToken);
+        Assert.Equal(10 + 12, answered.Length - 1);
+        Assert.Equal(12, answered.Count(l => l.Contains(",on_time,bea,", StringComparison.Ordinal)));
+
+        foreach (var args in new string[][]
+        {
+            ["import", csv, "--config", config, "--inputs", "height"],
+            ["import", csv, "--config", config, "--time", "who"],
+            ["import", "--config", config],
+            ["import", directory.File("absent.csv"), "--config", config],
+            ["import", "--labels", csv, "--config", config],
+            ["export", "--config", config, "--out", directory.File("x"), "--split", "7"],
+            ["export", "--config", config, "--out", directory.File("x"), "--to", "2000-01-01"],
+        })
+        {
+            Assert.Equal(2, await RunAsync(args));
+        }
+    }
+
+    [Fact]
+    public void Review_takes_flagged_uncertain_and_random_rows_once_each()
+    {
+        var rows = Enumerable.Range(0, 90).Select(i => new ExchangeRow(new SearchHit(null!, i, null), $"e{i}", "", "a", i / 90.0, "", "", i >= 85 ? ["f"] : [])).ToList();
+        var chosen = ReviewVerb.Choose(rows, 30, seed: 1);
+        Assert.Equal(30, chosen.Count);
+        Assert.Equal(30, chosen.Select(c => c.Row.EventId).Distinct().Count());
+        Assert.Equal(5, chosen.Count(c => c.Reason == "flagged"));
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"e{i}"), chosen.Where(c => c.Reason == "uncertain").Select(c => c.Row.EventId));
+        Assert.Equal(15, chosen.Count(c => c.Reason == "random"));
+        Assert.Equal(chosen, ReviewVerb.Choose(rows, 30, seed: 1));
+        Assert.NotEqual(chosen, ReviewVerb.Choose(rows, 30, seed: 2));
+    }
+
+    private static JsonElement Json(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;
+
+    private static Task<int> RunAsync(params string[] args) =>
+        MonitoringApplication.RunAsync(args, [new ReplayModule()], new ImportVerb(), new ExportVerb(), new ReviewVerb(), new SearchVerb());
+}
