@@ -12,7 +12,7 @@ internal sealed record EvidenceOptions
     /// <summary>PKCS#8 PEM file of the signing key; created when it is missing.</summary>
     public required string KeyFile { get; init; }
 
-    /// <summary>Topics that are sealed.</summary>
+    /// <summary>Topics that are sealed. Not the controls: compaction removes their records one by one, and a segment with holes proves nothing; the audit table keeps them.</summary>
     public IReadOnlyList<string> Topics { get; init; } =
     [
         Contracts.Topics.InferenceEvents,
@@ -20,7 +20,6 @@ internal sealed record EvidenceOptions
         Contracts.Topics.Explanations,
         Contracts.Topics.Feedback,
         Contracts.Topics.Changes,
-        Contracts.Topics.Controls,
         Contracts.Topics.Notifications,
     ];
 }

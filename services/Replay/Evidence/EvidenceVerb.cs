@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
 using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Evidence;
@@ -47,7 +48,8 @@ public sealed class EvidenceVerb : IVerb
 
                 var findings = parsed.GetRequiredValue(finding);
                 var about = parsed.GetValue(incident) is { } incidentId ? await IncidentEvidence.ReadAsync(context.Configuration, incidentId, cancellationToken).ConfigureAwait(false) : null;
-                var ofFindings = await new EvidenceSelection(context.Log).OfFindingsAsync([.. findings, .. about?.FindingIds ?? []], cancellationToken).ConfigureAwait(false);
+                var selection = new EvidenceSelection(context.Log);
+                var ofFindings = await selection.OfFindingsAsync([.. findings, .. about?.FindingIds ?? []], cancellationToken).ConfigureAwait(false);
                 var records = ofFindings.Union(about?.Pinned ?? []).ToList();
                 var purpose = about is not null ? $"incident {about.Id}" : findings.Length > 0 ? $"finding {string.Join(", ", findings)}" : $"range {string.Join(", ", parsed.GetRequiredValue(range).Append($"{parsed.GetValue(from)} to {parsed.GetValue(to)}").Where(t => t != " to "))}";
                 using var key = SigningKey.OpenOrCreate(EvidenceService.KeyFile(context.Configuration));
@@ -57,7 +59,7 @@ public sealed class EvidenceVerb : IVerb
                         Purpose = purpose,
                         Ranges = ranges,
                         Records = records,
-                        Attachments = about is null ? new Dictionary<string, byte[]>() : new Dictionary<string, byte[]> { ["incident.json"] = about.Json },
+                        Attachments = await AttachmentsAsync(context.Configuration, about, selection.ExplanationIds, cancellationToken).ConfigureAwait(false),
                         EarlierRoots = parsed.GetRequiredValue(root),
                         Configuration = await File.ReadAllBytesAsync(context.Configuration.File, cancellationToken).ConfigureAwait(false),
                         ModelFiles = context.Configuration.Value.Models.Where(m => m.Onnx is not null).ToDictionary(m => $"{m.Name}@{m.Version}", m => context.Configuration.Resolve(m.Onnx!.Path), StringComparer.Ordinal),
@@ -82,6 +84,30 @@ public sealed class EvidenceVerb : IVerb
             }
         });
         return command;
+    }
+
+    /// <summary>The incident in words, and the drawings of its explanations.</summary>
+    private static async Task<Dictionary<string, byte[]>> AttachmentsAsync(LoadedConfiguration configuration, IncidentEvidence? incident, IReadOnlyList<string> explanations, CancellationToken cancellationToken)
+    {
+        var attachments = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        if (incident is not null)
+        {
+            attachments["incident.json"] = incident.Json;
+        }
+
+        foreach (var id in explanations.Where(id => id.All(char.IsAsciiHexDigit)))
+        {
+            foreach (var name in new[] { id + ".png", id + ".svg" })
+            {
+                var file = Path.Combine(configuration.DataDirectory, "explanations", name);
+                if (File.Exists(file))
+                {
+                    attachments[name] = await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+
+        return attachments;
     }
 
     private static Command Verify()
