@@ -94,10 +94,11 @@ public sealed class KafkaEventLog : IEventLog
         }
 
         var bytes = 0L;
+        var definition = _definitions.GetValueOrDefault(topic);
         for (var i = 0; i < records.Count; i++)
         {
             var record = records[i];
-            if (_definitions.TryGetValue(topic, out var definition))
+            if (definition is not null)
             {
                 RecordRules.Check(definition, record);
             }

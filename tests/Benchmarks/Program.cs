@@ -10,6 +10,7 @@ internal static class Program
         ["alerting"] = Suites.AlertingSuite.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
+        ["log"] = Suites.LogSuite.RunAsync,
         ["processor"] = Suites.ProcessorSuite.RunAsync,
         ["inference"] = Suites.InferenceSuite.RunAsync,
         ["kernels"] = Suites.KernelsSuite.RunAsync,

@@ -132,13 +132,19 @@ internal sealed class TopicLog : IDisposable
         long bytes = 0;
         try
         {
+            // Bindings outlive a run: the time is the same for all records of the group.
+            foreach (var insert in _inserts)
+            {
+                insert.Bind(2, time);
+            }
+
             foreach (var request in requests)
             {
                 for (var i = 0; i < request.Records.Length; i++)
                 {
                     ref readonly var slice = ref request.Records[i];
                     var offset = Partitions[slice.Partition].AddPending(new ReadOnlyMemory<byte>(request.Buffer, slice.Start, slice.Length));
-                    _inserts[slice.Partition].Bind(1, offset).Bind(2, time).Bind(3, request.Buffer.AsSpan(slice.Start, slice.Length)).Run();
+                    _inserts[slice.Partition].Bind(1, offset).Bind(3, request.Buffer.AsSpan(slice.Start, slice.Length)).Run();
                     request.Positions[i] = new LogPosition(slice.Partition, offset);
                     bytes += slice.Length;
                 }
