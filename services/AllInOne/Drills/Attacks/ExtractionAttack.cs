@@ -1,24 +1,5 @@
 namespace Monitoring.AllInOne.Drills;
 
-/// <summary>What a thief asks to copy a model.</summary>
-internal enum ExtractionStrategy
-{
-    /// <summary>Inputs of the model's own domain: undetectable by pattern, in principle.</summary>
-    Natural,
-
-    /// <summary>Natural images of another domain: here digits turned upside down, mirrored and inverted.</summary>
-    OutOfDistribution,
-
-    /// <summary>Synthetic queries around a few seeds along the copy's gradient (Papernot et al., AsiaCCS 2017).</summary>
-    Synthetic,
-
-    /// <summary>Uniform noise.</summary>
-    Noise,
-
-    /// <summary>Of a pool of natural inputs, those that the copy is least sure of.</summary>
-    Active,
-}
-
 /// <summary>Copies a model by asking, and measures the copy on inputs it never asked about.</summary>
 internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyList<float[]> pool)
 {
