@@ -337,8 +337,18 @@ public sealed class IncidentTests
         finding.Measures.Add(new Measure { Name = "surrogate-fidelity", Value = 0.83 });
         var incident = new Incident
         {
-            Id = "inc-1", CorrelationKey = "k", State = IncidentState.Open, Severity = Severity.Harm, Family = Family.Extraction, Model = "digits", ModelVersion = "1", Client = "acme-batch-7",
-            Sentence = "", SinceUnixNano = finding.SinceUnixNano, OpenedUnixNano = finding.TimeUnixNano, LastFindingUnixNano = finding.TimeUnixNano,
+            Id = "inc-1",
+            CorrelationKey = "k",
+            State = IncidentState.Open,
+            Severity = Severity.Harm,
+            Family = Family.Extraction,
+            Model = "digits",
+            ModelVersion = "1",
+            Client = "acme-batch-7",
+            Sentence = "",
+            SinceUnixNano = finding.SinceUnixNano,
+            OpenedUnixNano = finding.TimeUnixNano,
+            LastFindingUnixNano = finding.TimeUnixNano,
         };
         IncidentMerge.Apply(incident, finding);
         Assert.Equal("Client acme-batch-7 asked digits 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %.", new IncidentSentence(id => id).Compose(incident, finding));

@@ -64,7 +64,16 @@ public sealed class RealServerTests
                 {
                     context.Incidents.Add(incident = new Incident
                     {
-                        Id = $"inc-{i}", OpenKey = "key", CorrelationKey = "key", State = IncidentState.Open, Severity = Severity.Harm, Family = Family.Drift, Model = "m", ModelVersion = "", Client = "", Sentence = "",
+                        Id = $"inc-{i}",
+                        OpenKey = "key",
+                        CorrelationKey = "key",
+                        State = IncidentState.Open,
+                        Severity = Severity.Harm,
+                        Family = Family.Drift,
+                        Model = "m",
+                        ModelVersion = "",
+                        Client = "",
+                        Sentence = "",
                     });
                 }
 

@@ -134,7 +134,12 @@ public sealed class ExplainerServiceTests
 
     private static Finding Found(string id, string model, string eventId, long time) => new()
     {
-        Id = id, Model = model, ModelVersion = "1", Family = Family.Outlier, TimeUnixNano = time, SampleEventIds = { eventId },
+        Id = id,
+        Model = model,
+        ModelVersion = "1",
+        Family = Family.Outlier,
+        TimeUnixNano = time,
+        SampleEventIds = { eventId },
         Position = new Position { Group = "outlier", InputTopic = Topics.InferenceEvents, InputPartition = 2, InputOffset = 0 },
     };
 

@@ -8,7 +8,7 @@ namespace Monitoring.Alerting.Receivers;
 /// <summary>Posts JSON and reads the answer, for the providers that take a plain POST.</summary>
 internal static class JsonPost
 {
-    private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.General) 
+    private static readonly JsonSerializerOptions s_options = new(JsonSerializerDefaults.General)
     {
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         // The body is JSON and never HTML; escaping every non-ASCII letter sixfold would eat the providers' limits.

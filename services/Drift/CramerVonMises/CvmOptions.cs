@@ -2,4 +2,4 @@ namespace Monitoring.Drift;
 
 /// <summary>Options of <c>cvm</c>.</summary>
 public sealed record CvmOptions : WindowTestOptions
-{}
+{ }

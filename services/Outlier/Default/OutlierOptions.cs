@@ -2,4 +2,4 @@ namespace Monitoring.Outlier;
 
 /// <summary>Options of <c>outlier</c>.</summary>
 public sealed record OutlierOptions : RowOutlierOptions
-{}
+{ }

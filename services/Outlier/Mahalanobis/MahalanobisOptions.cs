@@ -2,4 +2,4 @@ namespace Monitoring.Outlier;
 
 /// <summary>Options of <c>mahalanobis</c>.</summary>
 public sealed record MahalanobisOptions : RowOutlierOptions
-{}
+{ }

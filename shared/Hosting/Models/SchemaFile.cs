@@ -70,7 +70,8 @@ public static class SchemaFile
             Minimum = f.Minimum,
             Maximum = f.Maximum,
             Sensitive = f.Sensitive,
-        })]) { Classes = document.Classes ?? [] };
+        })])
+        { Classes = document.Classes ?? [] };
     }
 
     private enum FeatureKind

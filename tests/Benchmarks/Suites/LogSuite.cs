@@ -149,7 +149,11 @@ internal static class LogSuite
         cluster.CreateTopic("bench", 4);
         var config = new ProducerConfig
         {
-            BootstrapServers = cluster.BootstrapServers, EnableIdempotence = true, Acks = Acks.All, Partitioner = Partitioner.Murmur2Random, DeliveryReportFields = "status",
+            BootstrapServers = cluster.BootstrapServers,
+            EnableIdempotence = true,
+            Acks = Acks.All,
+            Partitioner = Partitioner.Murmur2Random,
+            DeliveryReportFields = "status",
             QueueBufferingMaxMessages = 0,
         };
         using var producer = new ProducerBuilder<byte[], byte[]>(config).Build();

@@ -89,7 +89,8 @@ internal static class MonitorSpeed
             {
                 online.Update(five.AsSpan(i * 30, 30));
             }
-        });
+        }
+        );
 
         var test = Gaussian(10_000, 30, 10);
         var scores = new double[10_000];

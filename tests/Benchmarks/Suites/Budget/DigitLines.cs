@@ -111,7 +111,7 @@ internal static class DigitLines
                 ? "honest clients that differ (one digit each, own mixes, re-senders), per client by predicted class: urn fitted to the spread between clients, level on held-out clients"
                 : "the same with the pool's urn and no level from held-out clients: what the fit is needed for", allowed, alarmed,
                 $"{judged.Count} clients × {draws:N0} queries; {(spread ? $"s = {string.Join(", ", variables.Select(v => v.Concentration?.ToString("F0", System.Globalization.CultureInfo.InvariantCulture)))}; κ = {factor:F1}" : "s = M")}");
-            
+
             // Without the mechanism the budget must break, or the line above would prove nothing.
             yield return spread ? line : line with { Ok = alarmed > Simulation.Margin(allowed), Unit = "clients alarmed; more than allowed wanted: the mechanism is needed" };
         }
