@@ -23,6 +23,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, root.GetProperty("notifications").GetProperty("duplicates").GetInt32());
         Assert.All(root.GetProperty("changes").EnumerateArray(), c => Assert.True(c.GetProperty("found").GetBoolean(), output));
         Assert.All(root.GetProperty("monitors").EnumerateArray(), m => Assert.Equal(0, m.GetProperty("falseAlarms").GetInt32()));
+        Assert.True(root.GetProperty("replay").GetProperty("identical").GetBoolean(), output);
         Assert.True(exit == 0, output);
     }
 

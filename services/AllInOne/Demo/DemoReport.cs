@@ -15,6 +15,8 @@ internal sealed record DemoReport
 
     public required IReadOnlyList<ChangeResult> Changes { get; init; }
 
+    public required ReplayOutcome Replay { get; init; }
+
     /// <summary>What did not hold; empty on success.</summary>
     public required IReadOnlyList<string> Failures { get; init; }
 }
@@ -41,3 +43,10 @@ internal sealed record LatencyResult(double? CallToFindingP99Ms, double? CallToW
 
 /// <summary>What was changed, when, and whether it was found.</summary>
 internal sealed record ChangeResult(string Model, string Change, double AtSeconds, bool Found);
+
+/// <summary>The replay of the run, isolated.</summary>
+/// <param name="Identical">Its findings have the same canonical bytes.</param>
+/// <param name="Live">Findings of the run.</param>
+/// <param name="Replayed">Findings of the replay.</param>
+/// <param name="EventsPerSecond">Rate of the replay.</param>
+internal sealed record ReplayOutcome(bool Identical, int Live, int Replayed, double EventsPerSecond);

@@ -10,6 +10,7 @@ using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
+using Monitoring.Replay.Replaying;
 
 namespace Monitoring.AllInOne.Demo;
 
@@ -114,10 +115,11 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
 
         var accounting = await DemoAccounting.ReadAsync(log, cancellationToken).ConfigureAwait(false);
         var consumed = groups.Min(g => g.EventsConsumed);
-        return Report(clients, assets, groups, receiver, changedAt, accounting, consumed);
+        var replay = await ReplayCheck.RunAsync(services, cancellationToken).ConfigureAwait(false);
+        return Report(clients, assets, groups, receiver, changedAt, accounting, consumed, replay);
     }
 
-    private DemoReport Report(DemoClients clients, DemoAssets assets, IReadOnlyList<MonitorGroupService> groups, WebhookReceiver receiver, DateTimeOffset changedAt, DemoAccounting accounting, long consumed)
+    private DemoReport Report(DemoClients clients, DemoAssets assets, IReadOnlyList<MonitorGroupService> groups, WebhookReceiver receiver, DateTimeOffset changedAt, DemoAccounting accounting, long consumed, ReplayCheckResult replay)
     {
         var change = (changedAt.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
         var monitors = groups.SelectMany(g => g.Status())
@@ -162,6 +164,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         }
 
         Check(receiver.Deliveries.Count > 0, "no message arrived");
+        Check(replay.Identical, $"the replay differs: {string.Join("; ", replay.Lines)}");
         return new DemoReport
         {
             Seed = seed,
@@ -170,6 +173,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
             Notifications = new NotificationCounts(created, receiver.Deliveries.Count, failed, receiver.Duplicates),
             Latency = new LatencyResult(Percentile99(toFinding), Percentile99(toWebhook)),
             Changes = changes,
+            Replay = new ReplayOutcome(replay.Identical, replay.LiveFindings, replay.ReplayedFindings, replay.EventsPerSecond),
             Failures = failures,
         };
 
@@ -236,6 +240,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         }
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  messages: {report.Notifications.Delivered} delivered, {report.Notifications.Failed} failed, {report.Notifications.Duplicates} twice; call to finding p99 {report.Latency.CallToFindingP99Ms:F0} ms, call to webhook p99 {report.Latency.CallToWebhookP99Ms:F0} ms"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  replay of the whole run: {(report.Replay.Identical ? "the same findings, bit for bit" : "DIFFERENT findings")}, {report.Replay.EventsPerSecond:F0} events/s"));
         foreach (var failure in report.Failures)
         {
             Console.WriteLine($"  FAILED: {failure}");
