@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Monitoring.Contracts;
 using Monitoring.TestKit;
@@ -417,8 +418,18 @@ public abstract class EventLogCompliance : IAsyncLifetime
         }
 
         var stall = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var stalled = await new RecordingMember { OnBatch = async (_, _) => await stall.Task }.JoinAsync(await Harness.ConnectAsync(), "g", topic);
-        await Eventually.TrueAsync(() => stalled.Running.Length == 2, "the first member owns both", s_long);
+        var holding = new ConcurrentDictionary<int, bool>();
+        await using var stalled = await new RecordingMember
+        {
+            OnBatch = async (processor, _) =>
+            {
+                holding[processor.Assignment.Partition] = true;
+                await stall.Task;
+            },
+        }.JoinAsync(await Harness.ConnectAsync(), "g", topic);
+
+        // Owning is not enough: a processor that has no batch yet hands its partition over as it should, and is not stalled.
+        await Eventually.TrueAsync(() => holding.Count == 2, "the first member owns both and is stuck in both", s_long);
         Assert.All(stalled.Processors, p => Assert.True(p.Assignment.MayWrite));
 
         await using var next = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
