@@ -18,6 +18,7 @@ internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, A
 {
     public const string Kind = "no-data";
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
+    private readonly SemaphoreSlim _checking = new(1, 1);
     private readonly ConcurrentDictionary<string, long> _last = new(StringComparer.Ordinal);
 
     public IPartitionProcessor CreateProcessor(PartitionAssignment assignment) => new Processor(this, log, assignment);
@@ -38,6 +39,7 @@ internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, A
         }
     }
 
+    /// <summary>Opens, keeps up or resolves the incident of every model. One check at a time: two would inject one period of silence twice.</summary>
     public async Task CheckAsync(CancellationToken cancellationToken)
     {
         if (settings.Configuration.Alerting.NoDataAfter is not { } after)
@@ -45,6 +47,19 @@ internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, A
             return;
         }
 
+        await _checking.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await CheckAllAsync(after, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _checking.Release();
+        }
+    }
+
+    private async Task CheckAllAsync(TimeSpan after, CancellationToken cancellationToken)
+    {
         var now = UnixNano.Now(time);
         foreach (var (model, last) in _last.OrderBy(l => l.Key, StringComparer.Ordinal))
         {
