@@ -58,5 +58,6 @@ internal static class Program
         new ExplainVerb(s_modules),
         new AlertVerb(),
         new BacktestVerb(s_modules),
+        new ReportVerb(s_modules),
         new DocsVerb(s_modules));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Statistics;
@@ -8,12 +9,12 @@ namespace Monitoring.Quality;
 /// <summary>The kind <c>quality</c>; see README.md beside it.</summary>
 public sealed class QualityKind : MonitorKind<QualityOptions>
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
     private const int MinimumRows = 50;
 
     public override string Name => "quality";
 
-    public override string Description => "Broken data: missing, infinite, absurd or out-of-range values, unseen categories, columns that stopped moving.";
+    public override string Description => "Broken data: missing, infinite, absurd or out-of-range values, unseen categories, columns that stopped moving, events that do not fit the schema.";
 
     public override Family Family => Family.Quality;
 
@@ -31,24 +32,17 @@ public sealed class QualityKind : MonitorKind<QualityOptions>
         var output = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(output);
         writer.WriteByte(Version);
-        var column = new double[rows.Count];
-        for (var c = 0; c < rows.Width; c++)
+        writer.WriteCount(rows.Count);
+        var levels = new float[rows.Count];
+        var start = 0;
+        foreach (var feature in context.Model.Schema.Features)
         {
-            for (var r = 0; r < column.Length; r++)
+            for (var column = 0; column < Columns(feature); column++)
             {
-                column[r] = rows.Input(r)[c];
+                var width = feature.Width / Columns(feature);
+                Fit(rows, feature, start, width, levels, writer);
+                start += width;
             }
-
-            var sorted = new SortedReference(column);
-            var missing = column.Count(double.IsNaN);
-            writer.WriteDoubles(
-            [
-                sorted.Count > 0 ? sorted.Values[0] : double.NaN,
-                sorted.Count > 0 ? sorted.Values[^1] : double.NaN,
-                (double)missing / column.Length,
-                column.Count(double.IsInfinity),
-                LargestRunShare(column),
-            ]);
         }
 
         return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray()));
@@ -63,35 +57,74 @@ public sealed class QualityKind : MonitorKind<QualityOptions>
             throw new InvalidDataException("quality: parameters of an unknown version");
         }
 
+        var rows = checked((int)reader.ReadCount());
         var columns = new List<CheckedColumn>();
+        var start = 0;
         foreach (var feature in context.Model.Schema.Features)
         {
-            for (var w = 0; w < feature.Width; w++)
+            for (var w = 0; w < Columns(feature); w++)
             {
                 var facts = reader.ReadDoubles();
-                if (facts.Length != 5)
+                if (facts.Length != 6)
                 {
                     throw new InvalidDataException("quality: parameters of another shape");
                 }
 
-                var name = feature.Width == 1 ? feature.Name : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{feature.Name}[{w}]");
-                columns.Add(new CheckedColumn(name, feature, facts[0], facts[1], facts[2], facts[3], facts[4]));
+                var name = Columns(feature) == 1 ? feature.Name : string.Create(CultureInfo.InvariantCulture, $"{feature.Name}[{w}]");
+                columns.Add(new CheckedColumn(name, feature, start, facts[0], facts[1], facts[2], facts[3], facts[4], facts[5], RepeatRates.Restore(ref reader)));
+                start += feature.Width / Columns(feature);
             }
         }
 
         reader.ExpectEnd();
-        return new QualityMonitor([.. columns], options);
+        return new QualityMonitor([.. columns], rows, options);
     }
 
-    // How often a value repeats the one before it, with one pseudo-observation of each outcome: what a run's probability is made of.
-    private static double LargestRunShare(double[] column)
+    /// <summary>Nobody asks after one pixel: an image is checked as a whole.</summary>
+    private static int Columns(FeatureSchema feature) => feature.Type == FeatureType.Image ? 1 : feature.Width;
+
+    private static void Fit(RowBatch rows, FeatureSchema feature, int start, int width, float[] levels, CanonicalWriter writer)
     {
-        double repeats = 0;
-        for (var i = 1; i < column.Length; i++)
+        double minimum = double.NaN, maximum = double.NaN;
+        int missing = 0, infinite = 0, outside = 0;
+        var categories = new Dictionary<float, int>();
+        for (var r = 0; r < levels.Length; r++)
         {
-            repeats += column[i] == column[i - 1] ? 1 : 0;
+            var values = rows.Input(r).Slice(start, width);
+            bool isMissing = false, isInfinite = false, isOutside = false;
+            foreach (var value in values)
+            {
+                isMissing |= float.IsNaN(value);
+                isInfinite |= float.IsInfinity(value);
+                if (float.IsFinite(value))
+                {
+                    minimum = value >= minimum ? minimum : value;
+                    maximum = value <= maximum ? maximum : value;
+                    isOutside |= value < feature.Minimum || value > feature.Maximum;
+                }
+            }
+
+            missing += isMissing ? 1 : 0;
+            infinite += isInfinite ? 1 : 0;
+            outside += isOutside ? 1 : 0;
+            levels[r] = CheckedColumn.Level(feature, values);
+            if (feature.Type == FeatureType.Categorical && !isMissing)
+            {
+                categories[values[0]] = categories.GetValueOrDefault(values[0]) + 1;
+            }
         }
 
-        return (repeats + 1) / (column.Length + 1);
+        // Good–Turing: the mass of what was never seen is about the share of what was seen once. Codes outside the list count as seen: they are usual here.
+        var unseen = categories.Where(c => QualityMonitor.IsUnknown(feature, c.Key)).Sum(c => c.Value) + categories.Count(c => c.Value == 1);
+        writer.WriteDoubles(
+        [
+            minimum,
+            maximum,
+            UsualRate.UpperBound(missing, levels.Length),
+            UsualRate.UpperBound(infinite, levels.Length),
+            UsualRate.UpperBound(outside, levels.Length),
+            UsualRate.UpperBound(unseen, levels.Length),
+        ]);
+        RepeatRates.Fit(levels).Save(writer);
     }
 }

@@ -1,108 +1,138 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
+using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Statistics;
 
 namespace Monitoring.Quality;
 
 /// <summary>
-/// Certain findings for values that cannot be: out of the schema's range, absurd against the reference, infinite, of an unseen
-/// category, missing where the reference never misses, a column that stopped moving. Beside them two calibrated counts
-/// per row, missing and broken values, so that a change of a usual rate is found as evidence.
+/// Every check of every column is a rate with a bound from the reference, and every one holds evidence of its own that it fails more often (<see cref="CheckEvidence"/>) or, for columns that
+/// stopped moving, that a run of one value is longer than chance (SR ← (SR + 1)/p(v) on a repeat of v, 0 otherwise). Each owns an equal part of the monitor's budget, so a
+/// thousand columns page no more often than one. What the schema declares and one row breaks is also told at once, as a ticket.
 /// </summary>
 internal sealed class QualityMonitor : IMonitor, IMonitorState
 {
-    private const int Missing = 0;
-    private const int Broken = 1;
-    private const double LargestRepeatShare = 0.02;
+    private const double Saturation = 1e30;
+
+    /// <summary>Draws after which evidence that stands still is looked at again, so that it calms down.</summary>
+    private const long Revisit = 64;
+
+    /// <summary>Unreadable events of one client within this are one draw: a client that retries is not a broken system.</summary>
+    private const long SchemaGapNano = 60_000_000_000;
+
+    private const string Schema = "schema";
     private readonly CheckedColumn[] _columns;
+    private readonly QualityOptions _options;
     private readonly double[] _low;
     private readonly double[] _high;
-    private readonly int[] _longestRun;
-    private readonly float[] _last;
-    private readonly int[] _run;
+    private readonly Run[] _runs;
+    private readonly SortedDictionary<string, CheckEvidence> _checks = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _byName = new(StringComparer.Ordinal);
+    private readonly double _share;
+    private readonly double _schemaRate;
+    private long _draws;
+    private string _schemaClient = "";
+    private long _schemaTime = long.MinValue;
     private bool _dirty;
 
-    public QualityMonitor(CheckedColumn[] columns, QualityOptions options)
+    /// <param name="columns">What is checked.</param>
+    /// <param name="referenceRows">Rows of the reference.</param>
+    /// <param name="options">Options.</param>
+    public QualityMonitor(CheckedColumn[] columns, int referenceRows, QualityOptions options)
     {
         _columns = columns;
+        _options = options;
         _low = new double[columns.Length];
         _high = new double[columns.Length];
-        _longestRun = new int[columns.Length];
-        _last = new float[columns.Length];
-        _run = new int[columns.Length];
-        Array.Fill(_last, float.NaN);
+        _runs = new Run[columns.Length];
+        var checks = 1;
         for (var c = 0; c < columns.Length; c++)
         {
             var column = columns[c];
+            _byName.TryAdd(column.Name, c);
             var range = column.Maximum > column.Minimum ? column.Maximum - column.Minimum : Math.Max(1, Math.Abs(column.Maximum));
             _low[c] = column.Feature.Minimum ?? (column.Minimum - (options.AbsurdRanges * range));
             _high[c] = column.Feature.Maximum ?? (column.Maximum + (options.AbsurdRanges * range));
-
-            // A column that never varied may stay so, and one of few values (a month, a flag) stands still whenever traffic is sorted by it.
-            _longestRun[c] = column.Maximum > column.Minimum && column.RepeatShare < LargestRepeatShare
-                ? (int)Math.Min(int.MaxValue, Math.Ceiling(Math.Log(options.ConstantProbability) / Math.Log(column.RepeatShare)))
-                : int.MaxValue;
+            _runs[c].Last = float.NaN;
+            checks += column.Feature.Type == FeatureType.Categorical ? 3 : 4;
         }
+
+        _share = 1.0 / checks;
+        _schemaRate = UsualRate.UpperBound(0, referenceRows);
     }
 
-    public IReadOnlyList<Variable> Variables { get; } = [new Variable("missing values"), new Variable("broken values")];
+    public IReadOnlyList<Variable> Variables { get; } = [];
 
     public IMonitorState State => this;
+
+    /// <summary>A category code that is not in the schema's list.</summary>
+    public static bool IsUnknown(FeatureSchema feature, float value) => value < 0 || value >= feature.Categories.Count || value != MathF.Floor(value);
 
     public ValueTask<MonitorScores> ScoreAsync(RowBatch rows, CancellationToken cancellationToken) => ValueTask.FromResult(MonitorScores.Empty);
 
     public void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink)
     {
+        _dirty = true;
+        var info = rows.Rows[row];
         var input = rows.Input(row);
-        int missing = 0, broken = 0;
+        if (!info.Admitted)
+        {
+            if (IsUnreadable(input))
+            {
+                Unreadable(rows, info, sink);
+            }
+
+            return;
+        }
+
+        _draws++;
         for (var c = 0; c < _columns.Length; c++)
         {
             var column = _columns[c];
-            var value = input[c];
-            if (float.IsNaN(value))
-            {
-                missing++;
-                if (column.MissingShare == 0)
-                {
-                    Report(sink, "missing", column, "is missing; the reference never misses it");
-                }
-            }
-            else if (column.Feature.Type == FeatureType.Categorical)
-            {
-                if (value < 0 || value >= column.Feature.Categories.Count || value != MathF.Floor(value))
-                {
-                    broken++;
-                    Report(sink, "unseen", column, $"holds a category that the reference does not know ({column.Feature.Categories.Count} are known)");
-                }
-            }
-            else if (float.IsInfinity(value))
-            {
-                broken++;
-                if (column.Infinite == 0)
-                {
-                    Report(sink, "infinite", column, $"is {(value > 0 ? "+" : "−")}infinite");
-                }
-            }
-            else if (value < _low[c] || value > _high[c])
-            {
-                broken++;
-                var allowed = column.Feature.Minimum is null && column.Feature.Maximum is null ? "the reference lies in" : "allowed is";
-                var (from, to) = column.Feature.Minimum is null && column.Feature.Maximum is null ? (column.Minimum, column.Maximum) : (_low[c], _high[c]);
-                Report(sink, "range", column, string.Create(CultureInfo.InvariantCulture, $"is {(column.Feature.Sensitive ? "out of range" : value.ToString("G6", CultureInfo.InvariantCulture))}; {allowed} [{from:G6}, {to:G6}]"));
-            }
-
-            _run[c] = value == _last[c] ? _run[c] + 1 : 0;
-            _last[c] = value;
-            if (_run[c] >= _longestRun[c] && rows.Rows[row].Admitted)
-            {
-                Report(sink, "constant", column, string.Create(CultureInfo.InvariantCulture, $"has not changed for {_run[c] + 1} rows; it varied in the reference"));
-            }
+            var values = column.Feature.Type == FeatureType.Image ? input.Slice(column.Start, column.Feature.Width) : input.Slice(column.Start, 1);
+            var isWhole = Check(c, column, values, info, sink);
+            Move(c, column, isWhole ? CheckedColumn.Level(column.Feature, values) : float.NaN, info, sink);
         }
 
-        _dirty = true;
-        sink.Observe(Missing, missing);
-        sink.Observe(Broken, broken);
+        if (_draws % Revisit == 0)
+        {
+            CalmDown(sink);
+        }
+    }
+
+    public void Describe(AlarmContext alarm, FindingDetails details)
+    {
+        var colon = alarm.Subject.IndexOf(':', StringComparison.Ordinal);
+        var (check, name) = colon < 0 ? (alarm.Subject, "") : (alarm.Subject[..colon], alarm.Subject[(colon + 1)..]);
+        if (check == "constant")
+        {
+            var run = _runs[_byName[name]];
+            details.Variable = name;
+            details.Summary = string.Create(CultureInfo.InvariantCulture, $"{name} has not changed for {run.Length + 1} independent rows; in the reference its values repeat in at most {_columns[_byName[name]].Repeats[run.Last]:P2} of them");
+            details.Measures["rows"] = run.Length + 1;
+            return;
+        }
+
+        var evidence = _checks[alarm.Subject];
+        var rows = _draws - evidence.SinceDraw + 1;
+        var share = (double)evidence.Failures / rows;
+        var usual = RateOf(alarm.Subject);
+        details.Measures["rows"] = rows;
+        details.Measures["failing"] = evidence.Failures;
+        details.Effect = ("share of rows", usual, share, share - usual);
+        details.Variable = name;
+        var what = check switch
+        {
+            "missing" => $"{name} is missing",
+            "infinite" => $"{name} is infinite",
+            "unseen" => $"{name} holds a category that the reference does not know",
+            Schema => "the event does not fit the model's schema",
+            _ when _columns[_byName[name]].Feature is { Minimum: null, Maximum: null } => $"{name} is far outside of the reference's [{_columns[_byName[name]].Minimum.ToString("G6", CultureInfo.InvariantCulture)}, {_columns[_byName[name]].Maximum.ToString("G6", CultureInfo.InvariantCulture)}]",
+            _ => $"{name} is outside of the allowed [{_low[_byName[name]].ToString("G6", CultureInfo.InvariantCulture)}, {_high[_byName[name]].ToString("G6", CultureInfo.InvariantCulture)}]",
+        };
+        details.Summary = string.Create(CultureInfo.InvariantCulture, $"{what} in {evidence.Failures} of the last {rows} independent rows; usual is at most {usual:P2}");
     }
 
     public void TakeDirtyKeys(ICollection<string> keys)
@@ -117,12 +147,25 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     public bool Save(string key, IBufferWriter<byte> output)
     {
         var writer = new CanonicalWriter(output);
-        writer.WriteByte(1);
+        writer.WriteByte(2);
         writer.WriteCount(_columns.Length);
-        for (var c = 0; c < _columns.Length; c++)
+        writer.WriteCount(_draws);
+        writer.WriteBytes(Encoding.UTF8.GetBytes(_schemaClient));
+        writer.WriteSigned(_schemaTime);
+        foreach (var run in _runs)
         {
-            writer.WriteDouble(_last[c]);
-            writer.WriteCount(_run[c]);
+            writer.WriteDouble(run.Last);
+            writer.WriteDouble(run.Evidence);
+            writer.WriteCount(run.Length);
+            writer.WriteSigned(run.Offset);
+            writer.WriteSigned(run.Time);
+        }
+
+        writer.WriteCount(_checks.Count);
+        foreach (var (name, evidence) in _checks)
+        {
+            writer.WriteBytes(Encoding.UTF8.GetBytes(name));
+            evidence.Save(writer);
         }
 
         return true;
@@ -131,20 +174,197 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     public void Restore(string key, ReadOnlySpan<byte> value)
     {
         var reader = new CanonicalReader(value);
-        if (reader.ReadByte() != 1 || reader.ReadCount() != _columns.Length)
+        if (reader.ReadByte() != 2 || reader.ReadCount() != _columns.Length)
         {
             throw new InvalidDataException("quality: state of another version or another number of columns");
         }
 
+        _draws = reader.ReadCount();
+        _schemaClient = Encoding.UTF8.GetString(reader.ReadBytes());
+        _schemaTime = reader.ReadSigned();
         for (var c = 0; c < _columns.Length; c++)
         {
-            _last[c] = (float)reader.ReadDouble();
-            _run[c] = checked((int)reader.ReadCount());
+            _runs[c] = new Run { Last = (float)reader.ReadDouble(), Evidence = reader.ReadDouble(), Length = reader.ReadCount(), Offset = reader.ReadSigned(), Time = reader.ReadSigned() };
+        }
+
+        var count = reader.ReadLength(8);
+        for (var i = 0; i < count; i++)
+        {
+            var name = Encoding.UTF8.GetString(reader.ReadBytes());
+            var evidence = Evidence(name);
+            evidence.Restore(ref reader);
         }
 
         reader.ExpectEnd();
     }
 
-    private static void Report(IObservationSink sink, string check, CheckedColumn column, string sentence) =>
-        sink.Report(new CertainFinding($"{check}:{column.Name}", $"{column.Name} {sentence}") { Variable = column.Name });
+    private static double Rate(string check, CheckedColumn column) => check switch
+    {
+        "missing" => column.MissingRate,
+        "infinite" => column.InfiniteRate,
+        "unseen" => column.UnseenRate,
+        _ => column.RangeRate,
+    };
+
+    /// <summary>The runtime makes one row of NaN of an event that it cannot read as rows of the model.</summary>
+    private static bool IsUnreadable(ReadOnlySpan<float> input)
+    {
+        foreach (var value in input)
+        {
+            if (!float.IsNaN(value))
+            {
+                return false;
+            }
+        }
+
+        return !input.IsEmpty;
+    }
+
+    private CheckEvidence Evidence(string subject)
+    {
+        if (!_checks.TryGetValue(subject, out var evidence))
+        {
+            _checks.Add(subject, evidence = new CheckEvidence(RateOf(subject)));
+            evidence.PassTo(_draws);
+        }
+
+        return evidence;
+    }
+
+    private void Unreadable(RowBatch rows, in RowInfo info, IObservationSink sink)
+    {
+        var violation = rows.Events.Count > info.Event && rows.Events[info.Event].Violations is { Count: > 0 } violations ? $": {violations[0].Feature} {violations[0].Kind} {violations[0].Detail}" : "";
+        sink.Report(new CertainFinding(Schema, $"an event does not fit the model's schema{violation}") { Severity = Severity.Change, Client = info.Client });
+        if (info.Client == _schemaClient && info.TimeUnixNano < _schemaTime + SchemaGapNano)
+        {
+            return;
+        }
+
+        (_schemaClient, _schemaTime) = (info.Client, info.TimeUnixNano);
+        _draws++;
+        Fail(Schema, info, sink);
+    }
+
+    /// <returns>True when nothing is wrong with the values: what is broken already is not called stuck as well.</returns>
+    private bool Check(int c, CheckedColumn column, ReadOnlySpan<float> values, in RowInfo info, IObservationSink sink)
+    {
+        bool missing = false, infinite = false;
+        var outside = float.NaN;
+        foreach (var value in values)
+        {
+            missing |= float.IsNaN(value);
+            infinite |= float.IsInfinity(value);
+            outside = float.IsFinite(value) && (value < _low[c] || value > _high[c]) ? value : outside;
+        }
+
+        if (missing)
+        {
+            Fail("missing", column, info, sink);
+        }
+
+        if (column.Feature.Type == FeatureType.Categorical)
+        {
+            if (!missing && IsUnknown(column.Feature, values[0]))
+            {
+                Fail("unseen", column, info, sink);
+                if (column.UnseenRate <= _schemaRate)
+                {
+                    sink.Report(new CertainFinding($"unseen:{column.Name}", string.Create(CultureInfo.InvariantCulture, $"{column.Name} holds a category that is not among the {column.Feature.Categories.Count} of the schema"))
+                    {
+                        Severity = Severity.Change,
+                        Variable = column.Name,
+                    });
+                }
+
+                return false;
+            }
+
+            return !missing;
+        }
+
+        if (infinite)
+        {
+            Fail("infinite", column, info, sink);
+        }
+
+        if (!float.IsNaN(outside))
+        {
+            Fail("range", column, info, sink);
+            if (column.Feature is not { Minimum: null, Maximum: null } && column.RangeRate <= _schemaRate)
+            {
+                sink.Report(new CertainFinding($"range:{column.Name}", string.Create(CultureInfo.InvariantCulture, $"{column.Name} is {(column.Feature.Sensitive ? "out of range" : outside.ToString("G6", CultureInfo.InvariantCulture))}; the schema allows [{_low[c]:G6}, {_high[c]:G6}]"))
+                {
+                    Severity = Severity.Change,
+                    Variable = column.Name,
+                });
+            }
+        }
+
+        return !missing && !infinite && float.IsNaN(outside);
+    }
+
+    private void Fail(string check, CheckedColumn column, in RowInfo info, IObservationSink sink) => Fail($"{check}:{column.Name}", info, sink);
+
+    private void Fail(string subject, in RowInfo info, IObservationSink sink)
+    {
+        // What fails in half of the reference has nothing to say.
+        if (RateOf(subject) < 0.5)
+        {
+            var evidence = Evidence(subject);
+            evidence.Fail(_draws, info.Offset, info.TimeUnixNano);
+            sink.Evidence(subject, Math.Log(evidence.Value * _share), evidence.SinceOffset, evidence.SinceTime);
+        }
+    }
+
+    /// <summary>The bound of a check by its name, <c>missing:delay</c>.</summary>
+    private double RateOf(string subject)
+    {
+        var colon = subject.IndexOf(':', StringComparison.Ordinal);
+        return colon < 0 ? _schemaRate
+            : _byName.TryGetValue(subject[(colon + 1)..], out var column) ? Rate(subject[..colon], _columns[column])
+            : throw new InvalidDataException($"quality: state of the check '{subject}', which is not one of this model");
+    }
+
+    private void Move(int c, CheckedColumn column, float value, in RowInfo info, IObservationSink sink)
+    {
+        ref var run = ref _runs[c];
+        var rate = value == run.Last ? column.Repeats[value] : 1;
+        if (rate > _options.LargestRepeatRate)
+        {
+            if (run.Evidence > 0)
+            {
+                sink.Evidence($"constant:{column.Name}", double.NegativeInfinity, run.Offset, run.Time);
+            }
+
+            run = new Run { Last = value, Offset = info.Offset, Time = info.TimeUnixNano };
+            return;
+        }
+
+        run.Length++;
+        run.Evidence = Math.Min((run.Evidence + 1) / rate, Saturation);
+        sink.Evidence($"constant:{column.Name}", Math.Log(run.Evidence * _share), run.Offset, run.Time);
+    }
+
+    private void CalmDown(IObservationSink sink)
+    {
+        foreach (var (subject, evidence) in _checks.ToList())
+        {
+            evidence.PassTo(_draws);
+            sink.Evidence(subject, Math.Log(evidence.Value * _share), evidence.SinceOffset, evidence.SinceTime);
+            if (evidence.Value <= evidence.Calm)
+            {
+                _checks.Remove(subject);
+            }
+        }
+    }
+
+    /// <summary>How long a column has stood at one value, and since when.</summary>
+    private struct Run
+    {
+        public float Last;
+        public double Evidence;
+        public long Length;
+        public long Offset;
+        public long Time;
+    }
 }

@@ -10,7 +10,7 @@ public sealed record QualityOptions
     [Range(0, 1e9)]
     public double AbsurdRanges { get; set; } = 10;
 
-    [Description("A column that varied in the reference is called constant when so long a run of one value has a probability below this.")]
-    [Range(1e-300, 0.1)]
-    public double ConstantProbability { get; set; } = 1e-12;
+    [Description("A column that stands still at a value is a finding where the value repeats in at most this share of the reference's rows; what repeats more often is a change of distribution, which evidence finds.")]
+    [Range(0, 0.5)]
+    public double LargestRepeatRate { get; set; } = 0.1;
 }

@@ -6,6 +6,9 @@ public sealed class FindingDetails
     /// <summary>One sentence for people; null keeps the runtime's.</summary>
     public string? Summary { get; set; }
 
+    /// <summary>Variable or feature by its schema name; null keeps the runtime's.</summary>
+    public string? Variable { get; set; }
+
     /// <summary>Kind-specific numbers for people.</summary>
     public SortedDictionary<string, double> Measures { get; } = new(StringComparer.Ordinal);
 

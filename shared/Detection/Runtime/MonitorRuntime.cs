@@ -687,6 +687,7 @@ internal sealed class MonitorRuntime : IObservationSink
         var details = new FindingDetails();
         _monitor.Describe(alarm, details);
         finding.Summary = details.Summary ?? finding.Summary;
+        finding.Variable = details.Variable ?? finding.Variable;
         finding.Measures.AddRange(details.Measures.Select(m => new Measure { Name = m.Key, Value = m.Value }));
         if (details.SampleEventIds.Count > 0)
         {

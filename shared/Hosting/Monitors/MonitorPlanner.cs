@@ -11,7 +11,7 @@ namespace Monitoring.Hosting;
 public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKinds kinds)
 {
     /// <summary>What nobody configured gets; kinds that are not registered are left out.</summary>
-    public static IReadOnlyList<string> DefaultKinds { get; } = ["evidence", "outlier"];
+    public static IReadOnlyList<string> DefaultKinds { get; } = ["evidence", "outlier", "quality"];
 
     /// <summary>What holds when no receiver is configured: incidents are shown, at the same rate as they would be told.</summary>
     private static readonly ReceiverConfiguration s_shown = new() { Name = "(shown)" };

@@ -1,0 +1,28 @@
+using System.Globalization;
+using Monitoring.Contracts;
+using Monitoring.Detection;
+
+namespace Monitoring.Quality;
+
+/// <summary>What feedback says as a number: the index of a class by its name in the schema (or the number itself), or the value.</summary>
+internal static class TrueValue
+{
+    /// <summary>NaN where the label is neither a class of the schema nor a number.</summary>
+    public static double Of(Feedback feedback, ModelSchema schema)
+    {
+        if (feedback.TruthCase == Feedback.TruthOneofCase.Value)
+        {
+            return feedback.Value;
+        }
+
+        for (var i = 0; i < schema.Classes.Count; i++)
+        {
+            if (string.Equals(schema.Classes[i], feedback.Label, StringComparison.Ordinal))
+            {
+                return i;
+            }
+        }
+
+        return double.TryParse(feedback.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : double.NaN;
+    }
+}
