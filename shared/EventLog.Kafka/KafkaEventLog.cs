@@ -256,9 +256,12 @@ public sealed class KafkaEventLog : IEventLog
     }
 
     /// <summary>First and next offset. Blocks.</summary>
-    internal OffsetRange Offsets(TopicPartition partition)
+    internal OffsetRange Offsets(TopicPartition partition) => Offsets(partition, s_request);
+
+    /// <inheritdoc cref="Offsets(TopicPartition)"/>
+    internal OffsetRange Offsets(TopicPartition partition, TimeSpan timeout)
     {
-        var range = _clients.Observer.QueryWatermarkOffsets(partition, s_request);
+        var range = _clients.Observer.QueryWatermarkOffsets(partition, timeout);
         return new OffsetRange(range.Low.Value, range.High.Value);
     }
 

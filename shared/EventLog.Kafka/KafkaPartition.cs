@@ -20,11 +20,13 @@ internal sealed class KafkaPartition
     private long _bytes;
     private long _position = -1;
     private long _positionTime;
+    private long _end;
 
     public KafkaPartition(KafkaSubscription subscription, KafkaAssignment assignment, long? committed, OffsetRange retained)
     {
         Committed = committed;
         Retained = retained;
+        _end = retained.End;
         AssignedOffset = committed is { } c && c >= retained.Start && c <= retained.End ? c : retained.Start;
         _subscription = subscription;
         Assignment = assignment;
@@ -41,6 +43,13 @@ internal sealed class KafkaPartition
 
     /// <summary>Where the fetcher is put until the processor has restored.</summary>
     public long AssignedOffset { get; }
+
+    /// <summary>Where the log ended when somebody last asked.</summary>
+    public long End
+    {
+        get => Volatile.Read(ref _end);
+        set => Volatile.Write(ref _end, value);
+    }
 
     public Task Released => _released.Task;
 

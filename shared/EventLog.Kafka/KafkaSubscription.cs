@@ -12,6 +12,8 @@ internal sealed class KafkaSubscription : ISubscription
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_request = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_lookAtEnds = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_endRequest = TimeSpan.FromSeconds(2);
 
     private readonly KafkaEventLog _log;
     private readonly KafkaEventLogOptions _options;
@@ -24,6 +26,8 @@ internal sealed class KafkaSubscription : ISubscription
     private Exception? _failure;
     private volatile bool _stopping;
     private long _lastPoll;
+    private Task _lookingAtEnds = Task.CompletedTask;
+    private long _lookedAtEnds;
 
     public KafkaSubscription(KafkaEventLog log, GroupSubscription subscription, int partitionCount, KafkaEventLogOptions options, TimeProvider time, ILogger logger)
     {
@@ -120,9 +124,10 @@ internal sealed class KafkaSubscription : ISubscription
                 continue;
             }
 
-            // What the fetcher last heard of the end: no request.
-            var end = consumer.GetWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition)).High;
-            var records = end.IsSpecial ? 0 : Math.Max(0, end.Value - position.Offset);
+            // What the fetcher last heard of the end: no request. Of paused partitions it hears nothing; those are asked for (LookAtEnds).
+            var heard = consumer.GetWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition)).High;
+            var end = heard.IsSpecial ? partition.End : Math.Max(heard.Value, partition.End);
+            var records = Math.Max(0, end - position.Offset);
             var time = partition.OldestTime ?? (position.TimeUnixNano > 0 ? position.TimeUnixNano : null);
             var seconds = records == 0 || time is null ? 0 : Math.Max(0, ((Time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks - (time.Value / 100)) / (double)TimeSpan.TicksPerSecond);
             yield return new GroupLag(Subscription.Group, Subscription.Topic, partition.Assignment.Partition, records, seconds, records == 0 ? null : _log.TimeToRetention(Subscription.Topic, seconds));
@@ -146,12 +151,16 @@ internal sealed class KafkaSubscription : ISubscription
                 PauseNew();
                 Poll();
                 PauseAndResume();
+                LookAtEnds();
             }
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, e, null);
         }
+
+        _stopping = true;
+        _lookingAtEnds.GetAwaiter().GetResult();
 
         try
         {
@@ -249,6 +258,47 @@ internal sealed class KafkaSubscription : ISubscription
                 partition.Paused = false;
             }
         }
+    }
+
+    /// <summary>
+    /// Asks where paused partitions end, now and then and beside the poll loop: librdkafka learns of a growing log only from what it fetches, and a
+    /// group that is too slow is paused most of the time, so its lag would stand still while it grows.
+    /// </summary>
+    private void LookAtEnds()
+    {
+        if (!_lookingAtEnds.IsCompleted || Time.GetElapsedTime(_lookedAtEnds) < s_lookAtEnds)
+        {
+            return;
+        }
+
+        var paused = _partitions.Values.Where(p => p.Delivering && p.Paused).ToArray();
+        if (paused.Length == 0)
+        {
+            return;
+        }
+
+        _lookedAtEnds = Time.GetTimestamp();
+        _lookingAtEnds = Task.Run(() =>
+        {
+            foreach (var partition in paused)
+            {
+                if (_stopping)
+                {
+                    return;
+                }
+
+                try
+                {
+                    partition.End = _log.Offsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition), s_endRequest).End;
+                }
+                catch (KafkaException e)
+                {
+                    // A figure for people: the next look tries again.
+                    Unreachable($"end of {Subscription.Topic}/{partition.Assignment.Partition}: {e.Error.Reason}");
+                    return;
+                }
+            }
+        });
     }
 
     private void Pause(KafkaPartition partition)

@@ -452,10 +452,26 @@ public abstract class EventLogCompliance : IAsyncLifetime
         var topic = await Harness.TopicAsync(maxAge: TimeSpan.FromHours(1));
         var group = $"slow-{Harness.Run}";
         var open = new SemaphoreSlim(0);
-        await using var member = await new RecordingMember { OnBatch = async (_, _) => await open.WaitAsync(Cancel) }.JoinAsync(Log, group, topic, maxBatch: 10);
-        for (var i = 0; i < 2000; i += 50)
+        var stuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var member = await new RecordingMember
         {
-            await Log.AppendAsync(topic, [.. Enumerable.Range(i, 50).Select(n => new LogRecord("k"u8.ToArray(), BitConverter.GetBytes(n).Concat(new byte[500]).ToArray(), []))], Cancel);
+            OnBatch = async (_, _) =>
+            {
+                stuck.TrySetResult();
+                await open.WaitAsync(Cancel);
+            },
+        }.JoinAsync(Log, group, topic, maxBatch: 10);
+        async Task AppendAsync(int from)
+        {
+            await Log.AppendAsync(topic, [.. Enumerable.Range(from, 50).Select(n => new LogRecord("k"u8.ToArray(), BitConverter.GetBytes(n).Concat(new byte[500]).ToArray(), []))], Cancel);
+        }
+
+        // What comes after the group has stopped reading must show as well: nothing that it reads tells it of these records.
+        await AppendAsync(0);
+        await stuck.Task.WaitAsync(s_long, Cancel);
+        for (var i = 50; i < 2000; i += 50)
+        {
+            await AppendAsync(i);
         }
 
         await Eventually.TrueAsync(() => GaugeReader.Read("monitoring_eventlog_lag_records", group) >= 1000, "the lag shows", s_long);
