@@ -256,12 +256,9 @@ public sealed class KafkaEventLog : IEventLog
     }
 
     /// <summary>First and next offset. Blocks.</summary>
-    internal OffsetRange Offsets(TopicPartition partition) => Offsets(partition, s_request);
-
-    /// <inheritdoc cref="Offsets(TopicPartition)"/>
-    internal OffsetRange Offsets(TopicPartition partition, TimeSpan timeout)
+    internal OffsetRange Offsets(TopicPartition partition)
     {
-        var range = _clients.Observer.QueryWatermarkOffsets(partition, timeout);
+        var range = _clients.Observer.QueryWatermarkOffsets(partition, s_request);
         return new OffsetRange(range.Low.Value, range.High.Value);
     }
 

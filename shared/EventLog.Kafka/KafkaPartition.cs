@@ -51,6 +51,9 @@ internal sealed class KafkaPartition
         set => Volatile.Write(ref _end, value);
     }
 
+    /// <summary>The newest question for the end. Poll loop only.</summary>
+    public Task Looking { get; set; } = Task.CompletedTask;
+
     public Task Released => _released.Task;
 
     /// <summary>Whether records are wanted: set by the poll loop when the processor has restored, so before that what arrives is dropped and asked for again.</summary>

@@ -11,9 +11,10 @@ namespace Monitoring.EventLog.Kafka;
 internal sealed class KafkaSubscription : ISubscription
 {
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_pollSoon = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_request = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_lookAtEnds = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_endRequest = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_lookAtPaused = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
 
     private readonly KafkaEventLog _log;
     private readonly KafkaEventLogOptions _options;
@@ -21,13 +22,13 @@ internal sealed class KafkaSubscription : ISubscription
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<int, KafkaPartition> _partitions = new();
     private readonly ConcurrentQueue<Func<bool>> _commands = new();
+    private readonly List<Task> _looks = [];
     private readonly Thread _thread;
     private IConsumer<byte[], byte[]?>? _consumer;
     private Exception? _failure;
     private volatile bool _stopping;
     private long _lastPoll;
-    private Task _lookingAtEnds = Task.CompletedTask;
-    private long _lookedAtEnds;
+    private long _lookedAtPaused;
 
     public KafkaSubscription(KafkaEventLog log, GroupSubscription subscription, int partitionCount, KafkaEventLogOptions options, TimeProvider time, ILogger logger)
     {
@@ -76,6 +77,7 @@ internal sealed class KafkaSubscription : ISubscription
             _consumer.Resume([tp]);
             partition.Delivering = true;
             partition.Paused = false;
+            LookAtEnd(partition);
             return true;
         }
         catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_State or ErrorCode.Local_InProgress or ErrorCode.Local_UnknownPartition or ErrorCode.Local_PrevInProgress || KafkaFailure.IsTransient(e.Error))
@@ -124,7 +126,7 @@ internal sealed class KafkaSubscription : ISubscription
                 continue;
             }
 
-            // What the fetcher last heard of the end: no request. Of paused partitions it hears nothing; those are asked for (LookAtEnds).
+            // What the fetcher last heard of the end: no request. Of paused partitions it hears nothing; those are asked for (LookAtPaused).
             var heard = consumer.GetWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition)).High;
             var end = heard.IsSpecial ? partition.End : Math.Max(heard.Value, partition.End);
             var records = Math.Max(0, end - position.Offset);
@@ -151,7 +153,7 @@ internal sealed class KafkaSubscription : ISubscription
                 PauseNew();
                 Poll();
                 PauseAndResume();
-                LookAtEnds();
+                LookAtPaused();
             }
         }
         catch (Exception e)
@@ -159,12 +161,11 @@ internal sealed class KafkaSubscription : ISubscription
             Interlocked.CompareExchange(ref _failure, e, null);
         }
 
-        _stopping = true;
-        _lookingAtEnds.GetAwaiter().GetResult();
 
         try
         {
             Release([.. _partitions.Values]);
+            Task.WaitAll(_looks);
             _consumer?.Close();
         }
         catch (KafkaException e)
@@ -199,7 +200,7 @@ internal sealed class KafkaSubscription : ISubscription
 
     private void Poll()
     {
-        var wait = _commands.IsEmpty ? s_poll : TimeSpan.FromMilliseconds(5);
+        var wait = _commands.IsEmpty && !_partitions.Values.Any(p => p.Delivering && p.Paused) ? s_poll : s_pollSoon;
         for (var taken = 0; taken < 2048; taken++)
         {
             ConsumeResult<byte[], byte[]?>? result;
@@ -256,49 +257,62 @@ internal sealed class KafkaSubscription : ISubscription
             {
                 _consumer!.Resume([new TopicPartition(Subscription.Topic, partition.Assignment.Partition)]);
                 partition.Paused = false;
+                LookAtEnd(partition);
             }
         }
     }
 
     /// <summary>
-    /// Asks where paused partitions end, now and then and beside the poll loop: librdkafka learns of a growing log only from what it fetches, and a
-    /// group that is too slow is paused most of the time, so its lag would stand still while it grows.
+    /// Asks where paused partitions end, now and then: librdkafka learns of a growing log only from what it fetches, and a group that is too slow is paused
+    /// most of the time, so its lag would stand still while it grows.
     /// </summary>
-    private void LookAtEnds()
+    private void LookAtPaused()
     {
-        if (!_lookingAtEnds.IsCompleted || Time.GetElapsedTime(_lookedAtEnds) < s_lookAtEnds)
+        if (Time.GetElapsedTime(_lookedAtPaused) < s_lookAtPaused)
         {
             return;
         }
 
-        var paused = _partitions.Values.Where(p => p.Delivering && p.Paused).ToArray();
-        if (paused.Length == 0)
+        _lookedAtPaused = Time.GetTimestamp();
+        foreach (var partition in _partitions.Values)
         {
-            return;
-        }
-
-        _lookedAtEnds = Time.GetTimestamp();
-        _lookingAtEnds = Task.Run(() =>
-        {
-            foreach (var partition in paused)
+            if (partition.Delivering && partition.Paused)
             {
-                if (_stopping)
-                {
-                    return;
-                }
+                LookAtEnd(partition);
+            }
+        }
+    }
 
-                try
+    /// <summary>
+    /// Asks where a partition ends, beside the poll loop, which never waits for a broker. After a resumption this also wakes librdkafka's thread for that
+    /// broker, which looks for partitions to fetch once a second when all of them were paused: without a request a slow group gets one buffer a second.
+    /// </summary>
+    private void LookAtEnd(KafkaPartition partition)
+    {
+        if (!partition.Looking.IsCompleted)
+        {
+            return;
+        }
+
+        var consumer = _consumer!;
+        partition.Looking = Task.Run(() =>
+        {
+            try
+            {
+                var end = consumer.QueryWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition), s_look).High;
+                partition.End = end.IsSpecial ? partition.End : end.Value;
+            }
+            catch (KafkaException e)
+            {
+                // A figure for people, and a wake-up call: what matters is asked for again.
+                if (KafkaFailure.IsTransient(e.Error))
                 {
-                    partition.End = _log.Offsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition), s_endRequest).End;
-                }
-                catch (KafkaException e)
-                {
-                    // A figure for people: the next look tries again.
                     Unreachable($"end of {Subscription.Topic}/{partition.Assignment.Partition}: {e.Error.Reason}");
-                    return;
                 }
             }
         });
+        _looks.RemoveAll(l => l.IsCompleted);
+        _looks.Add(partition.Looking);
     }
 
     private void Pause(KafkaPartition partition)
