@@ -110,12 +110,16 @@ internal static class DriftComparison
         var columns = table.Count;
         var p = columns >= 2 && n > 0 && m > 0 ? ChiSquareTest.Test([.. table, .. second], columns).PValue : 1;
         string Name(int code) => code >= 0 && code < variable.Categories!.Count ? variable.Categories[code] : "(new)";
-        var shown = counts.OrderByDescending(c => (c.Value.Reference / Math.Max(1, n)) + (c.Value.Data / Math.Max(1, m))).ThenBy(c => c.Key).Take(ShownCategories).ToList();
-        List<string> labels = [.. shown.Select(c => Name(c.Key))];
-        List<double> left = [.. shown.Select(c => c.Value.Reference / Math.Max(1, n))], right = [.. shown.Select(c => c.Value.Data / Math.Max(1, m))];
+
+        // What moved most, and of that the most common first.
+        var shown = counts.Select(c => (Code: c.Key, Reference: c.Value.Reference / Math.Max(1, n), Data: c.Value.Data / Math.Max(1, m)))
+            .OrderByDescending(c => Math.Abs(c.Data - c.Reference) + (0.25 * (c.Data + c.Reference))).ThenBy(c => c.Code).Take(ShownCategories)
+            .OrderByDescending(c => c.Data + c.Reference).ThenBy(c => c.Code).ToList();
+        List<string> labels = [.. shown.Select(c => Name(c.Code))];
+        List<double> left = [.. shown.Select(c => c.Reference)], right = [.. shown.Select(c => c.Data)];
         if (counts.Count > shown.Count)
         {
-            labels.Add($"{counts.Count - shown.Count} others");
+            labels.Add(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{counts.Count - shown.Count} others"));
             left.Add(Math.Max(0, 1 - left.Sum()));
             right.Add(Math.Max(0, 1 - right.Sum()));
         }

@@ -101,8 +101,9 @@ internal static class PerformanceComparison
     }
 
     /// <summary>
-    /// Truth is drawn from the calibrated confidence and realised performance computed on it, again and again, over rows drawn with replacement and with the calibration fitted on reference rows drawn with replacement: the
-    /// mean is the estimate, the percentiles hold what sampling, labels and calibration leave open. What they cannot hold is concept drift.
+    /// Truth is drawn from the calibrated confidence and realised performance computed on it, again and again, over rows drawn with replacement and with the calibration fitted on half as many
+    /// reference rows drawn with replacement (for isotonic regression the plain bootstrap is too sure of itself: measured, 80 % coverage instead of 95 %): the spread holds what sampling, labels and calibration leave
+    /// open. The interval is the basic bootstrap's, reflected at the estimate, which takes the calibration's optimism out. What it cannot hold is concept drift.
     /// </summary>
     private static List<MeasureInterval>? Estimated(ReportSample reference, ReportSample data)
     {
@@ -144,13 +145,13 @@ internal static class PerformanceComparison
             simulated[i] = new double[Simulations];
         }
 
-        double[] sx = new double[x.Length], sy = new double[x.Length], ss = new double[scores.Length];
+        double[] sx = new double[(x.Length + 1) / 2], sy = new double[(x.Length + 1) / 2], ss = new double[scores.Length];
         var positive = new bool[scores.Length];
         var decision = new bool[scores.Length];
         for (var s = 0; s < Simulations; s++)
         {
             var seed = (ulong)s << 33;
-            for (var i = 0; i < x.Length; i++)
+            for (var i = 0; i < sx.Length; i++)
             {
                 var at = (int)(Mixing.Uniform(seed + (ulong)i) * x.Length);
                 (sx[i], sy[i]) = (x[at], y[at]);
@@ -183,8 +184,13 @@ internal static class PerformanceComparison
 
         MeasureInterval Interval(string name, double value, double[] values)
         {
+            if (double.IsNaN(value))
+            {
+                return new MeasureInterval(name, double.NaN, double.NaN, double.NaN, rows.Length);
+            }
+
             Array.Sort(values);
-            return new MeasureInterval(name, value, Math.Min(value, values[(int)(0.025 * Simulations)]), Math.Max(value, values[(int)Math.Ceiling(0.975 * Simulations) - 1]), rows.Length);
+            return new MeasureInterval(name, value, Math.Clamp((2 * value) - values[(int)Math.Ceiling(0.975 * Simulations) - 1], 0, value), Math.Clamp((2 * value) - values[(int)(0.025 * Simulations)], value, 1), rows.Length);
         }
     }
 }

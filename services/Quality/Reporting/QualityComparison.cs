@@ -22,10 +22,10 @@ internal static class QualityComparison
             Add(variable, "missing", double.IsNaN, "is missing in");
             if (variable.IsCategorical)
             {
-                // What the reference saw once stands for what it has not seen (Good and Turing).
+                // What the reference saw once stands for what it has not seen (Good and Turing). A category of the schema that is new in the data is a change of shares, not broken.
                 var once = reference.Where(double.IsFinite).GroupBy(v => v).Count(g => g.Count() == 1);
-                var known = reference.ToHashSet();
-                AddShare(variable, "unseen", once / (double)Math.Max(1, reference.Length), Share(data, v => v < 0 || (double.IsFinite(v) && !known.Contains(v))), "holds a value that the reference never held in");
+                AddShare(variable, "unseen", Math.Max(Share(reference, IsUnknown), once / (double)Math.Max(1, reference.Length)), Share(data, IsUnknown), "holds an unknown value in");
+                bool IsUnknown(double v) => v < 0 || v >= variable.Categories!.Count;
             }
             else
             {

@@ -52,17 +52,23 @@ internal sealed class ReportFiles
         Table? leftLabels = referenceLabels is null ? null : Labels(referenceLabels, left, reference), rightLabels = labels is null ? null : Labels(labels, right, data);
         var isTable = schema?.Image is null;
         Table inputs = isTable ? files.Inputs(left, schema) : left, others = isTable ? files.Inputs(right, schema) : right;
-        if (schema is { Image: not null } && left.Columns.Count != schema.Width)
+        files.Schema = schema ?? TableEncoding.Schema(inputs);
+        foreach (var (table, file) in new[] { (inputs, reference), (others, data) })
         {
-            throw new TableFormatException($"{reference}: {left.Columns.Count} values a row, the schema's image has {schema.Width}");
+            // An array has no names, so its width is all that can be checked; categories are codes already, as in an event.
+            if ((IsArray(file) || files.Schema.Image is not null) && table.Columns.Count != files.Schema.Width)
+            {
+                throw new TableFormatException($"{file}: {table.Columns.Count} values a row where {(schema is null ? "the reference" : "the schema")} has {files.Schema.Width}");
+            }
         }
 
-        files.Schema = schema ?? TableEncoding.Schema(inputs);
         files.SetClasses(left, right, leftLabels, rightLabels, schema);
         files.Reference = files.Sample(left, inputs, leftLabels, reference);
         files.Data = files.Sample(right, others, rightLabels, data);
         return files;
     }
+
+    private static bool IsArray(string file) => Path.GetExtension(file).Equals(".npy", StringComparison.OrdinalIgnoreCase);
 
     private static Table Labels(string file, Table rows, string of)
     {
@@ -162,7 +168,7 @@ internal sealed class ReportFiles
     private ReportSample Sample(Table table, Table inputs, Table? labels, string file)
     {
         var rows = table.RowCount;
-        var sample = new ReportSample(Path.GetFileName(file), Schema.Image is null ? TableEncoding.Encode(inputs, Schema, file) : Flat(inputs, file), rows);
+        var sample = new ReportSample(Path.GetFileName(file), IsArray(file) || Schema.Image is not null ? Flat(inputs, file) : TableEncoding.Encode(inputs, Schema, file), rows);
         var truth = Truth(table, labels);
         var prediction = Find(table, _names.Prediction, s_predictions, "");
         var score = Find(table, _names.Score, s_scores, "");

@@ -220,10 +220,12 @@ internal sealed class ReportPage
         var top = Math.Max(1e-9, distribution.Reference.Concat(distribution.Data).Max());
         if (distribution.Labels is { } labels)
         {
+            // The sum of the others may be longer than the scale: it is no category.
+            top = labels.Count > 1 && labels[^1].EndsWith(" others", StringComparison.Ordinal) ? Math.Max(1e-9, distribution.Reference[..^1].Concat(distribution.Data[..^1]).Max()) : top;
             var rows = new StringBuilder("<div class=\"bars\">");
             for (var i = 0; i < labels.Count; i++)
             {
-                rows.Append(CultureInfo.InvariantCulture, $"<span>{Text(labels[i])}</span><div><i class=\"r\" style=\"width:{100 * distribution.Reference[i] / top:0.#}%\"></i><i class=\"d\" style=\"width:{100 * distribution.Data[i] / top:0.#}%\"></i></div><small>{Percent(distribution.Reference[i])} → {Percent(distribution.Data[i])}</small>");
+                rows.Append(CultureInfo.InvariantCulture, $"<span>{Text(labels[i])}</span><div><i class=\"r\" style=\"width:{Math.Min(100, 100 * distribution.Reference[i] / top):0.#}%\"></i><i class=\"d\" style=\"width:{Math.Min(100, 100 * distribution.Data[i] / top):0.#}%\"></i></div><small>{Percent(distribution.Reference[i])} → {Percent(distribution.Data[i])}</small>");
             }
 
             return rows.Append("</div>").ToString();

@@ -50,7 +50,7 @@ internal sealed class SliceFinder
             var value = Math.Max(Judge([[i], [j]]), Judge([[i, j]]));
             if (value > auroc && value > best.Auroc + WorthNaming)
             {
-                (chosen, auroc) = ([i, j], value);
+                (chosen, auroc) = ([Math.Min(i, j), Math.Max(i, j)], value);
             }
         }
 
@@ -169,7 +169,7 @@ internal sealed class SliceFinder
             var unit = variable.Unit.Length > 0 ? " " + variable.Unit : "";
             if (variable.IsCategorical)
             {
-                return cell == Codes.Length ? $"{variable.Name} is a rarer one"
+                return cell == Codes.Length ? string.Create(CultureInfo.InvariantCulture, $"{variable.Name} is none of the {Codes.Length} most common")
                     : cell > Codes.Length ? $"{variable.Name} is missing"
                     : Codes[cell] >= 0 && Codes[cell] < variable.Categories!.Count ? $"{variable.Name} = {variable.Categories[Codes[cell]]}" : $"{variable.Name} is new";
             }
