@@ -98,7 +98,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
     private async Task<DemoReport> SettleAsync(DemoClients clients, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, DateTimeOffset changedAt, CancellationToken cancellationToken)
     {
         var log = services.GetRequiredService<IEventLog>();
-        var groups = services.GetServices<MonitorGroupService>().ToList();
+        var groups = services.GetServices<MonitorGroupService>().Where(g => g.WatchesModels).ToList();
         var start = _time.GetTimestamp();
         while (_time.GetElapsedTime(start) < s_settleLimit)
         {

@@ -9,7 +9,8 @@ namespace Monitoring.Hosting;
 
 /// <summary>
 /// Runs one family of monitors as one consumer group: fits the profiles that the configuration names reference data for, joins the log, and
-/// joins again after an error that may pass. An error that stays (another partition count, a broken reference file) ends the process.
+/// joins again after an error that may pass. An error that stays (another partition count, a broken reference file) ends the process. A group that watches no model
+/// does not join: it would read every event for nothing.
 /// </summary>
 public sealed partial class MonitorGroupService(
     string group,
@@ -34,6 +35,9 @@ public sealed partial class MonitorGroupService(
 
     public string Group => group;
 
+    /// <summary>Whether the configuration gives this group anything to watch; where not, it never joins.</summary>
+    public bool WatchesModels { get; } = planner.Watches(group);
+
     string IReadinessCheck.Name => $"monitors-{group}";
 
     /// <summary>All monitors of this process's partitions; empty until the group runs.</summary>
@@ -44,6 +48,11 @@ public sealed partial class MonitorGroupService(
 
     ValueTask<string?> IReadinessCheck.CheckAsync(CancellationToken cancellationToken)
     {
+        if (!WatchesModels)
+        {
+            return ValueTask.FromResult<string?>(null);
+        }
+
         if (_running is not { } running)
         {
             return ValueTask.FromResult<string?>(_waitingFor);
@@ -55,16 +64,16 @@ public sealed partial class MonitorGroupService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (!WatchesModels)
+        {
+            LogNothing(_logger, group);
+            return;
+        }
+
         await Task.Yield();
         await topics.Ready.WaitAsync(stoppingToken).ConfigureAwait(false);
         _waitingFor = "profiles are being fitted";
         var plan = await PlanAsync(stoppingToken).ConfigureAwait(false);
-        if (plan.Models.Count == 0)
-        {
-            _waitingFor = null!;
-            LogNothing(_logger, group);
-        }
-
         while (!stoppingToken.IsCancellationRequested)
         {
             var running = new MonitorGroup(
@@ -110,6 +119,6 @@ public sealed partial class MonitorGroupService(
     [LoggerMessage(EventId = 1201, Level = LogLevel.Warning, Message = "Group {Group} stopped ({Reason}) and joins again")]
     private static partial void LogAgain(ILogger logger, string group, string reason);
 
-    [LoggerMessage(EventId = 1202, Level = LogLevel.Information, Message = "Group {Group} watches no configured model")]
+    [LoggerMessage(EventId = 1202, Level = LogLevel.Information, Message = "Group {Group} watches no configured model and does not join the log")]
     private static partial void LogNothing(ILogger logger, string group);
 }

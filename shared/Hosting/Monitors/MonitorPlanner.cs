@@ -8,8 +8,23 @@ namespace Monitoring.Hosting;
 /// From configuration to what each consumer group watches: default monitors where a model names none, and every receiver's budget split over
 /// all that is routed to it, in the whole installation, whichever roles this process runs.
 /// </summary>
-public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKinds kinds)
+public sealed class MonitorPlanner
 {
+    private readonly LoadedConfiguration _configuration;
+    private readonly MonitorKinds _kinds;
+
+    /// <summary>A configuration never changes, and every share depends on all of it: planned once, not once per model.</summary>
+    private readonly Lazy<List<List<(IMonitorKind Kind, WatchedMonitor Monitor)>>> _plan;
+    private readonly Lazy<Dictionary<ModelConfiguration, int>> _index;
+
+    public MonitorPlanner(LoadedConfiguration configuration, MonitorKinds kinds)
+    {
+        _configuration = configuration;
+        _kinds = kinds;
+        _plan = new(Plan);
+        _index = new(() => configuration.Value.Models.Select((model, i) => KeyValuePair.Create(model, i)).ToDictionary(ReferenceEqualityComparer.Instance));
+    }
+
     /// <summary>What nobody configured gets; kinds that are not registered are left out.</summary>
     public static IReadOnlyList<string> DefaultKinds { get; } = ["evidence", "outlier", "quality"];
 
@@ -20,12 +35,10 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
     public static string GroupOf(Family family) => family.ToString().ToLowerInvariant();
 
     /// <summary>Monitors of a model in all groups, with their budget.</summary>
-    public IReadOnlyList<(IMonitorKind Kind, WatchedMonitor Monitor)> MonitorsOf(ModelConfiguration model)
-    {
-        var index = configuration.Value.Models.ToList().IndexOf(model);
-        var planned = Plan();
-        return planned[index];
-    }
+    public IReadOnlyList<(IMonitorKind Kind, WatchedMonitor Monitor)> MonitorsOf(ModelConfiguration model) => _plan.Value[_index.Value[model]];
+
+    /// <summary>Whether the group watches any configured model.</summary>
+    public bool Watches(string group) => _plan.Value.Exists(model => model.Exists(m => GroupOf(m.Kind.Family) == group));
 
     /// <summary>What a group watches.</summary>
     /// <param name="group">Group, for example <c>drift</c>.</param>
@@ -33,11 +46,11 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
     /// <param name="approved">SHA-256 of a model's approved profile; null to learn it.</param>
     public MonitorGroupConfiguration Configure(string group, Func<ModelConfiguration, ModelDescription?> describe, Func<ModelConfiguration, string?> approved)
     {
-        var planned = Plan();
+        var planned = _plan.Value;
         var models = new List<WatchedModel>();
         for (var i = 0; i < planned.Count; i++)
         {
-            var model = configuration.Value.Models[i];
+            var model = _configuration.Value.Models[i];
             var monitors = planned[i].Where(m => GroupOf(m.Kind.Family) == group).Select(m => m.Monitor).ToList();
             if (monitors.Count == 0)
             {
@@ -68,17 +81,17 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
 
     private List<List<(IMonitorKind Kind, WatchedMonitor Monitor)>> Plan()
     {
-        var models = configuration.Value.Models;
-        var receivers = configuration.Value.Receivers.Count > 0 ? configuration.Value.Receivers : [s_shown];
-        var entries = models.Select(m => (m.Monitors ?? [.. DefaultKinds.Where(k => kinds.TryGet(k, out _)).Select(k => new MonitorConfiguration { Kind = k })])
-            .Where(c => kinds.TryGet(c.Kind, out _)).ToList()).ToList();
+        var models = _configuration.Value.Models;
+        var receivers = _configuration.Value.Receivers.Count > 0 ? _configuration.Value.Receivers : [s_shown];
+        var entries = models.Select(m => (m.Monitors ?? [.. DefaultKinds.Where(k => _kinds.TryGet(k, out _)).Select(k => new MonitorConfiguration { Kind = k })])
+            .Where(c => _kinds.TryGet(c.Kind, out _)).ToList()).ToList();
         var plan = entries.Select(e => new List<(IMonitorKind, WatchedMonitor)>(e.Count)).ToList();
 
         // A monitor told to several receivers keeps the strictest of their budgets.
         var best = new Dictionary<(int Model, int Monitor), (double Rate, ReceiverConfiguration Receiver, double Share)>();
         foreach (var receiver in receivers)
         {
-            var routed = entries.Select((list, m) => list.Select((c, i) => (Entry: c, Index: i)).Where(c => IsRouted(models[m], kinds[c.Entry.Kind], receiver)).ToList()).ToList();
+            var routed = entries.Select((list, m) => list.Select((c, i) => (Entry: c, Index: i)).Where(c => IsRouted(models[m], _kinds[c.Entry.Kind], receiver)).ToList()).ToList();
             var (shares, _) = BudgetPlan.Split([.. routed.Select(r => (IReadOnlyList<double>)[.. r.Select(c => c.Entry.Weight)])], []);
             for (var m = 0; m < routed.Count; m++)
             {
@@ -93,6 +106,7 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
             }
         }
 
+        var total = Math.Max(1, entries.Sum(e => e.Count));
         for (var m = 0; m < entries.Count; m++)
         {
             for (var i = 0; i < entries[m].Count; i++)
@@ -100,9 +114,9 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
                 // Routed to nobody: shown under the default budget, one share for each monitor of the installation.
                 var (receiver, share) = best.TryGetValue((m, i), out var found)
                     ? (found.Receiver, found.Share)
-                    : (s_shown, 1.0 / Math.Max(1, entries.Sum(e => e.Count)));
+                    : (s_shown, 1.0 / total);
                 var entry = entries[m][i];
-                plan[m].Add((kinds[entry.Kind], new WatchedMonitor
+                plan[m].Add((_kinds[entry.Kind], new WatchedMonitor
                 {
                     Name = entry.Name ?? entry.Kind,
                     Kind = entry.Kind,
@@ -120,12 +134,12 @@ public sealed class MonitorPlanner(LoadedConfiguration configuration, MonitorKin
 
     private bool IsRouted(ModelConfiguration model, IMonitorKind kind, ReceiverConfiguration receiver)
     {
-        if (configuration.Value.Routes.Count == 0)
+        if (_configuration.Value.Routes.Count == 0)
         {
             return true;
         }
 
-        foreach (var route in configuration.Value.Routes)
+        foreach (var route in _configuration.Value.Routes)
         {
             var matches = (route.Models.Count == 0 || route.Models.Contains(model.Name, StringComparer.Ordinal))
                 && (route.Owners.Count == 0 || route.Owners.Contains(model.Owner ?? "", StringComparer.Ordinal))
