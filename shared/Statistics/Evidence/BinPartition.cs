@@ -67,21 +67,39 @@ internal sealed class BinPartition
     /// <summary>M, the sum of m over the slot's bins; 0 where the slot has no reference.</summary>
     public double Total(int slot) => _totals[slot];
 
+    /// <summary>Whether the other partition has the same bins and masses, so that streams of both are one; the k that was asked for does not matter.</summary>
+    public bool CutsAs(BinPartition other) =>
+        OwnBins == other.OwnBins && Intervals == other.Intervals
+        && _values.AsSpan().SequenceEqual(other._values) && _valueBins.AsSpan().SequenceEqual(other._valueBins)
+        && _cutValues.AsSpan().SequenceEqual(other._cutValues) && _cutTies.AsSpan().SequenceEqual(other._cutTies)
+        && _mass.AsSpan().SequenceEqual(other._mass);
+
     /// <summary>Bin of a value within its slot; ties with a cut are decided by <paramref name="tie"/>, uniform on 64 bits.</summary>
     public int BinOf(double value, ulong tie, int slot)
     {
-        if (OwnBins > 0)
+        var low = 0;
+        var high = _values.Length;
+        while (low < high)
         {
-            var at = _values.AsSpan().BinarySearch(value);
-            if (at >= 0)
+            var middle = (low + high) >>> 1;
+            if (_values[middle] < value)
             {
-                return _valueBins[at];
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
             }
         }
 
+        if (low < _values.Length && _values[low] == value)
+        {
+            return _valueBins[low];
+        }
+
         var first = slot * (Intervals - 1);
-        var low = 0;
-        var high = Intervals - 1;
+        low = 0;
+        high = Intervals - 1;
         while (low < high)
         {
             var middle = (low + high) >>> 1;

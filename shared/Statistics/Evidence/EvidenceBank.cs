@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Monitoring.Statistics;
@@ -34,14 +36,20 @@ public sealed class EvidenceBank
 
     private const byte Version = 1;
     private readonly StreamReference _reference;
+    /// <summary>One per partition of the reference; partitions that cut alike (few categories, a flag) share one state, which is updated once.</summary>
     private readonly PartitionState[] _partitions;
+    private readonly PartitionState[] _distinct;
     private readonly double[] _forgetting;
     private readonly double _tolerance;
+    private readonly double _below;
+    private readonly double _above;
     private readonly double _prior;
     private readonly double _concentration;
     private readonly double _horizon;
-    private readonly double[] _v;
-    private readonly double[] _u;
+    /// <summary>Scratch of one partition: v, u, (1 − δ)u and (1 + δ)u, each as long as the widest partition.</summary>
+    private readonly double[] _scratch;
+    private readonly int _widest;
+    private double _value;
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public EvidenceBank(StreamReference reference, EvidenceOptions? options = null)
@@ -51,32 +59,25 @@ public sealed class EvidenceBank
         _reference = reference;
         _forgetting = [.. options.Forgetting];
         _tolerance = options.Tolerance;
+        _below = 1 - _tolerance;
+        _above = 1 + _tolerance;
         _prior = options.PriorStrength;
         _concentration = options.Concentration ?? 0;
         _horizon = options.Horizon ?? double.PositiveInfinity;
-        _partitions = [.. reference.Partitions.Select(p => new PartitionState(p, _forgetting.Length))];
-        var widest = reference.Partitions.Max(p => p.Stride);
-        _v = new double[widest];
-        _u = new double[widest];
+        _partitions = new PartitionState[reference.Partitions.Length];
+        for (var i = 0; i < _partitions.Length; i++)
+        {
+            var known = Array.FindIndex(reference.Partitions, 0, i, p => p.CutsAs(reference.Partitions[i]));
+            _partitions[i] = known >= 0 ? _partitions[known] : new PartitionState(reference.Partitions[i], _forgetting.Length);
+        }
+
+        _distinct = [.. _partitions.Distinct()];
+        _widest = reference.Partitions.Max(p => p.Stride);
+        _scratch = new double[4 * _widest];
     }
 
     /// <summary>The averaged SR value, in units of time; 0 before the first draw. Compare it with period/b.</summary>
-    public double Value
-    {
-        get
-        {
-            var sum = 0.0;
-            foreach (var partition in _partitions)
-            {
-                foreach (var sr in partition.Sr)
-                {
-                    sum += sr;
-                }
-            }
-
-            return sum / (_partitions.Length * _forgetting.Length);
-        }
-    }
+    public double Value => _value;
 
     /// <summary>
     /// The averaged CUSUM values, C ← r·max(C, Δt): the largest term of each SR sum instead of the sum, so never above
@@ -161,53 +162,44 @@ public sealed class EvidenceBank
         }
 
         tie = Mixing.Mix(tie);
+        var kept = Kept(elapsed);
+        foreach (var state in _distinct)
+        {
+            Bet(state, state.Partition.BinOf(value, tie, slot), slot);
+            for (var l = 0; l < state.Sr.Length; l++)
+            {
+                state.Accumulate(l, state.Increments[l], kept, elapsed, position);
+            }
+        }
+
         var increments = 0.0;
         foreach (var state in _partitions)
         {
-            var partition = state.Partition;
-            var bin = partition.BinOf(value, tie, slot);
-            var stride = partition.Stride;
-            var mass = partition.Mass(slot);
-            var total = partition.Total(slot);
-            var scale = _concentration > 0 ? _concentration / total : 1.0;
-            var counts = state.Counts.AsSpan(slot * stride, stride);
-            var u = _u.AsSpan(0, stride);
-            for (var i = 0; i < stride; i += Vector256<double>.Count)
+            foreach (var r in state.Increments)
             {
-                ((Vector256.Create(mass[i..]) * scale) + Vector256.Create(counts[i..])).CopyTo(u[i..]);
-            }
-
-            var urnTotal = (_concentration > 0 ? _concentration : total) + state.Totals[slot];
-            for (var l = 0; l < _forgetting.Length; l++)
-            {
-                var weights = state.Weights.AsSpan(l * stride, stride);
-                var r = Increment(mass, weights, u, _prior / total, _prior + state.WeightTotals[l], urnTotal, bin);
                 increments += r;
-                Accumulate(state, l, r, elapsed, position);
-                Forget(weights, _forgetting[l]);
-                weights[bin]++;
-                state.WeightTotals[l] = (_forgetting[l] * state.WeightTotals[l]) + 1;
             }
-
-            counts[bin]++;
-            state.Totals[slot]++;
         }
 
         Draws++;
         LastIncrement = increments / (_partitions.Length * _forgetting.Length);
+        Measure();
     }
 
     /// <summary>Lets time pass without a bet (r = 1), so that a stream's evidence keeps pace with the clock.</summary>
     public void Pass(double elapsed, long position)
     {
         LastIncrement = 1;
-        foreach (var state in _partitions)
+        var kept = Kept(elapsed);
+        foreach (var state in _distinct)
         {
-            for (var l = 0; l < _forgetting.Length; l++)
+            for (var l = 0; l < state.Sr.Length; l++)
             {
-                Accumulate(state, l, 1, elapsed, position);
+                state.Accumulate(l, 1, kept, elapsed, position);
             }
         }
+
+        Measure();
     }
 
     /// <summary>After an alarm: SR and "since" start again; urns, bets and counts stay (RUNTIME 3).</summary>
@@ -219,6 +211,8 @@ public sealed class EvidenceBank
             Array.Clear(state.Cusum);
             Array.Fill(state.Since, -1);
         }
+
+        _value = 0;
     }
 
     /// <summary>Writes the state (not the reference or the options) as canonical bytes.</summary>
@@ -271,6 +265,7 @@ public sealed class EvidenceBank
         Draws = draws;
         UncoveredDraws = uncovered;
         LastIncrement = 1;
+        Measure();
     }
 
     /// <summary>q and π* of one pair for the draw after the present state, for tests of E[r | past] ≤ 1.</summary>
@@ -295,6 +290,22 @@ public sealed class EvidenceBank
         }
     }
 
+    private double Kept(double elapsed) => double.IsPositiveInfinity(_horizon) ? 1 : _horizon / (_horizon + elapsed);
+
+    private void Measure()
+    {
+        var sum = 0.0;
+        foreach (var partition in _partitions)
+        {
+            foreach (var sr in partition.Sr)
+            {
+                sum += sr;
+            }
+        }
+
+        _value = sum / (_partitions.Length * _forgetting.Length);
+    }
+
     /// <summary>r = q/π* at the bin: v/V ÷ clip(b·v, (1 − δ)u, (1 + δ)u)/U.</summary>
     private double Increment(ReadOnlySpan<double> mass, ReadOnlySpan<double> weights, ReadOnlySpan<double> u, double priorScale, double betTotal, double urnTotal, int bin)
     {
@@ -303,41 +314,97 @@ public sealed class EvidenceBank
             return ((mass[bin] * priorScale) + weights[bin]) / betTotal * urnTotal / u[bin];
         }
 
-        var v = _v.AsSpan(0, u.Length);
-        for (var i = 0; i < v.Length; i += Vector256<double>.Count)
+        var v = new double[u.Length];
+        for (var i = 0; i < v.Length; i++)
         {
-            ((Vector256.Create(mass[i..]) * priorScale) + Vector256.Create(weights[i..])).CopyTo(v[i..]);
+            v[i] = (mass[i] * priorScale) + weights[i];
         }
 
         var b = ToleranceProjection.Solve(v, u, betTotal, urnTotal, _tolerance);
-        var projected = Math.Min(Math.Max(b * v[bin], (1 - _tolerance) * u[bin]), (1 + _tolerance) * u[bin]);
+        var projected = Math.Min(Math.Max(b * v[bin], _below * u[bin]), _above * u[bin]);
         return v[bin] / betTotal * urnTotal / projected;
     }
 
-    private void Accumulate(PartitionState state, int l, double r, double elapsed, long position)
+    /// <summary>
+    /// One draw of one partition: <see cref="Increment"/> of every λ into <see cref="PartitionState.Increments"/>, then the bets forget and the urn takes the draw. One pass
+    /// over the bins makes the urn and its bounds for all λ, and one per λ makes the bet, forgets, and takes the first step of the projection.
+    /// </summary>
+    private void Bet(PartitionState state, int bin, int slot)
     {
-        var kept = double.IsPositiveInfinity(_horizon) ? state.Sr[l] : state.Sr[l] * (_horizon / (_horizon + elapsed));
-        state.Sr[l] = Math.Min(r * (kept + elapsed), Saturation);
-        if (state.Since[l] < 0 || elapsed > state.Cusum[l])
+        var partition = state.Partition;
+        var stride = partition.Stride;
+        var total = partition.Total(slot);
+        ref var mass = ref MemoryMarshal.GetReference(partition.Mass(slot));
+        ref var counts = ref state.Counts[slot * stride];
+        ref var v = ref MemoryMarshal.GetArrayDataReference(_scratch);
+        ref var u = ref Unsafe.Add(ref v, _widest);
+        ref var low = ref Unsafe.Add(ref u, _widest);
+        ref var high = ref Unsafe.Add(ref low, _widest);
+        var scale = Vector256.Create(_concentration > 0 ? _concentration / total : 1.0);
+        var below = Vector256.Create(_below);
+        var above = Vector256.Create(_above);
+        for (nuint i = 0; i < (nuint)stride; i += (nuint)Vector256<double>.Count)
         {
-            state.Since[l] = position;
-            state.Cusum[l] = Math.Min(r * elapsed, Saturation);
+            var urn = (Vector256.LoadUnsafe(ref mass, i) * scale) + Vector256.LoadUnsafe(ref counts, i);
+            urn.StoreUnsafe(ref u, i);
+            (below * urn).StoreUnsafe(ref low, i);
+            (above * urn).StoreUnsafe(ref high, i);
         }
-        else
+
+        var urnTotal = (_concentration > 0 ? _concentration : total) + state.Totals[slot];
+        var priorScale = _prior / total;
+        var prior = Vector256.Create(priorScale);
+        var least = Vector256.Create(Forgotten);
+        for (var l = 0; l < _forgetting.Length; l++)
         {
-            state.Cusum[l] = Math.Min(r * state.Cusum[l], Saturation);
+            ref var weights = ref state.Weights[l * stride];
+            var betTotal = _prior + state.WeightTotals[l];
+            var factor = Vector256.Create(_forgetting[l]);
+            if (_tolerance == 0)
+            {
+                state.Increments[l] = ((Unsafe.Add(ref mass, bin) * priorScale) + Unsafe.Add(ref weights, bin)) / betTotal * urnTotal / Unsafe.Add(ref u, bin);
+                for (nuint i = 0; i < (nuint)stride; i += (nuint)Vector256<double>.Count)
+                {
+                    Forget(Vector256.LoadUnsafe(ref weights, i), factor, least).StoreUnsafe(ref weights, i);
+                }
+            }
+            else
+            {
+                var b = urnTotal / betTotal;
+                var step = Vector256.Create(b);
+                var clipped = Vector256<double>.Zero;
+                var free = Vector256<double>.Zero;
+                for (nuint i = 0; i < (nuint)stride; i += (nuint)Vector256<double>.Count)
+                {
+                    var w = Vector256.LoadUnsafe(ref weights, i);
+                    var vi = (Vector256.LoadUnsafe(ref mass, i) * prior) + w;
+                    vi.StoreUnsafe(ref v, i);
+                    ToleranceProjection.Add(vi, step, Vector256.LoadUnsafe(ref low, i), Vector256.LoadUnsafe(ref high, i), ref clipped, ref free);
+                    Forget(w, factor, least).StoreUnsafe(ref weights, i);
+                }
+
+                b = ToleranceProjection.Solve(
+                    new ToleranceProjection.Bins(ref v, ref u, ref low, ref high, stride), b, ToleranceProjection.Sum(clipped), ToleranceProjection.Sum(free), urnTotal, _below, _above);
+                var own = Unsafe.Add(ref v, bin);
+                var projected = b * own;
+                projected = projected > Unsafe.Add(ref low, bin) ? projected : Unsafe.Add(ref low, bin);
+                projected = projected < Unsafe.Add(ref high, bin) ? projected : Unsafe.Add(ref high, bin);
+                state.Increments[l] = own / betTotal * urnTotal / projected;
+            }
+
+            Unsafe.Add(ref weights, bin)++;
+            state.WeightTotals[l] = (_forgetting[l] * state.WeightTotals[l]) + 1;
         }
+
+        Unsafe.Add(ref counts, bin)++;
+        state.Totals[slot]++;
     }
 
-    private static void Forget(Span<double> weights, double factor)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<double> Forget(Vector256<double> weights, Vector256<double> factor, Vector256<double> least)
     {
-        var scale = Vector256.Create(factor);
-        var least = Vector256.Create(Forgotten);
-        for (var i = 0; i < weights.Length; i += Vector256<double>.Count)
-        {
-            var decayed = Vector256.Create<double>(weights[i..]) * scale;
-            Vector256.ConditionalSelect(Vector256.GreaterThan(decayed, least), decayed, Vector256<double>.Zero).CopyTo(weights[i..]);
-        }
+        var decayed = weights * factor;
+        return Vector256.ConditionalSelect(Vector256.GreaterThan(decayed, least), decayed, Vector256<double>.Zero);
     }
 
     /// <summary>Urns, bets and SR values of one partition.</summary>
@@ -359,10 +426,29 @@ public sealed class EvidenceBank
 
         public double[] Sr { get; } = new double[forgettings];
 
+        /// <summary>r of the last draw, λ by λ.</summary>
+        public double[] Increments { get; } = new double[forgettings];
+
         /// <summary>The greatest single term of each SR sum: r·max(previous, Δt); its restart is "since".</summary>
         public double[] Cusum { get; } = new double[forgettings];
 
         public long[] Since { get; } = [.. Enumerable.Repeat(-1L, forgettings)];
+
+        /// <summary>SR ← r·(kept·SR + Δt), and the CUSUM beside it.</summary>
+        public void Accumulate(int l, double r, double kept, double elapsed, long position)
+        {
+            var sr = r * ((Sr[l] * kept) + elapsed);
+            Sr[l] = sr < Saturation ? sr : Saturation;
+            var cusum = Cusum[l];
+            if (Since[l] < 0 || elapsed > cusum)
+            {
+                Since[l] = position;
+                cusum = elapsed;
+            }
+
+            cusum = r * cusum;
+            Cusum[l] = cusum < Saturation ? cusum : Saturation;
+        }
 
         public void Save(CanonicalWriter writer)
         {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Monitoring.Statistics;
@@ -26,12 +27,32 @@ internal static class ToleranceProjection
     {
         var below = 1 - tolerance;
         var above = 1 + tolerance;
+        Span<double> bounds = v.Length <= 64 ? stackalloc double[2 * v.Length] : new double[2 * v.Length];
+        for (var i = 0; i < v.Length; i++)
+        {
+            bounds[i] = below * u[i];
+            bounds[v.Length + i] = above * u[i];
+        }
+
         var b = urnTotal / betTotal;
+        var bins = new Bins(ref MemoryMarshal.GetReference(v), ref MemoryMarshal.GetReference(u), ref bounds[0], ref bounds[v.Length], v.Length);
+        bins.Evaluate(b, out var clipped, out var free);
+        return Solve(bins, b, clipped, free, urnTotal, below, above);
+    }
+
+    /// <summary>As the other one, from the sums at the first guess b = U/V.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Solve(Bins bins, double b, double clipped, double free, double urnTotal, double below, double above)
+    {
         var low = 0.0;
         var high = double.PositiveInfinity;
         for (var step = 0; step < NewtonSteps; step++)
         {
-            Evaluate(v, u, b, below, above, out var clipped, out var free);
+            if (step > 0)
+            {
+                bins.Evaluate(b, out clipped, out free);
+            }
+
             var sum = clipped + (b * free);
             if (sum < urnTotal)
             {
@@ -51,7 +72,7 @@ internal static class ToleranceProjection
             if (free == 0 || !(next > low && next < high))
             {
                 // On the last digit the bracket has no room left; on a flat piece Newton has no slope.
-                return Math.Abs(sum - urnTotal) <= 1e-14 * urnTotal ? b : SolveByBreakpoints(v, u, urnTotal, below, above);
+                return Math.Abs(sum - urnTotal) <= 1e-14 * urnTotal ? b : SolveByBreakpoints(bins.V, bins.U, urnTotal, below, above);
             }
 
             if (Math.Abs(next - b) <= 1e-15 * b)
@@ -62,7 +83,7 @@ internal static class ToleranceProjection
             b = next;
         }
 
-        return SolveByBreakpoints(v, u, urnTotal, below, above);
+        return SolveByBreakpoints(bins.V, bins.U, urnTotal, below, above);
     }
 
     /// <summary>The exact search: sort the 2K ends of the pieces, find the piece that holds the root, solve on it.</summary>
@@ -106,32 +127,71 @@ internal static class ToleranceProjection
         return free > 0 ? Math.Clamp((urnTotal - clipped) / free, ends[low - 1], ends[low]) : ends[low];
     }
 
-    /// <summary>Sums over the bins at b: the clipped ones by their bound, the free ones by v.</summary>
+    /// <summary>Adds four bins to the sums at b: a clipped one by its bound, a free one by v.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(Vector256<double> v, Vector256<double> b, Vector256<double> low, Vector256<double> high, ref Vector256<double> clipped, ref Vector256<double> free)
+    {
+        var x = b * v;
+        var isAbove = Vector256.GreaterThan(x, low);
+        var isFree = isAbove & Vector256.LessThan(x, high);
+        clipped += Vector256.AndNot(Vector256.ConditionalSelect(isAbove, high, low), isFree);
+        free += v & isFree;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Sum(Vector256<double> x) => (x[0] + x[1]) + (x[2] + x[3]);
+
+    /// <summary>Sums over the bins at b: the clipped ones by their bound, the free ones by v.</summary>
     private static void Evaluate(ReadOnlySpan<double> v, ReadOnlySpan<double> u, double b, double below, double above, out double clipped, out double free)
     {
         var clippedSum = Vector256<double>.Zero;
         var freeSum = Vector256<double>.Zero;
-        var scale = Vector256.Create(b);
-        var lowScale = Vector256.Create(below);
-        var highScale = Vector256.Create(above);
         for (var i = 0; i < v.Length; i += Vector256<double>.Count)
         {
-            var vi = Vector256.Create(v[i..]);
             var ui = Vector256.Create(u[i..]);
-            var x = scale * vi;
-            var lo = lowScale * ui;
-            var hi = highScale * ui;
-            var bound = Vector256.ConditionalSelect(Vector256.LessThanOrEqual(x, lo), lo, hi);
-            var isFree = Vector256.GreaterThan(x, lo) & Vector256.LessThan(x, hi);
-            clippedSum += Vector256.ConditionalSelect(isFree, Vector256<double>.Zero, bound);
-            freeSum += Vector256.ConditionalSelect(isFree, vi, Vector256<double>.Zero);
+            Add(Vector256.Create(v[i..]), Vector256.Create(b), below * ui, above * ui, ref clippedSum, ref freeSum);
         }
 
         clipped = Sum(clippedSum);
         free = Sum(freeSum);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static double Sum(Vector256<double> x) => (x[0] + x[1]) + (x[2] + x[3]);
+    /// <summary>v, u and u's bounds side by side in memory of the caller, all <see cref="Length"/> long, a multiple of four.</summary>
+    public readonly ref struct Bins
+    {
+        private readonly ref double _v;
+        private readonly ref double _u;
+        private readonly ref double _low;
+        private readonly ref double _high;
+
+        public Bins(ref double v, ref double u, ref double low, ref double high, int length)
+        {
+            _v = ref v;
+            _u = ref u;
+            _low = ref low;
+            _high = ref high;
+            Length = length;
+        }
+
+        public int Length { get; }
+
+        public ReadOnlySpan<double> V => MemoryMarshal.CreateReadOnlySpan(ref _v, Length);
+
+        public ReadOnlySpan<double> U => MemoryMarshal.CreateReadOnlySpan(ref _u, Length);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Evaluate(double b, out double clipped, out double free)
+        {
+            var clippedSum = Vector256<double>.Zero;
+            var freeSum = Vector256<double>.Zero;
+            var scale = Vector256.Create(b);
+            for (nuint i = 0; i < (nuint)Length; i += (nuint)Vector256<double>.Count)
+            {
+                Add(Vector256.LoadUnsafe(ref _v, i), scale, Vector256.LoadUnsafe(ref _low, i), Vector256.LoadUnsafe(ref _high, i), ref clippedSum, ref freeSum);
+            }
+
+            clipped = Sum(clippedSum);
+            free = Sum(freeSum);
+        }
+    }
 }
