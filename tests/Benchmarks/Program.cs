@@ -15,6 +15,7 @@ internal static class Program
         ["inference"] = Suites.InferenceSuite.RunAsync,
         ["kernels"] = Suites.KernelsSuite.RunAsync,
         ["replay"] = Suites.ReplaySuite.RunAsync,
+        ["scale"] = Suites.ScaleSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection"] = DetectionSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,

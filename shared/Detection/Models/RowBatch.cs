@@ -11,6 +11,7 @@ public sealed class RowBatch
     private readonly float[] _inputs;
     private readonly float[][] _outputs;
     private readonly RowInfo[] _rows;
+    private readonly EventFacts[]? _facts;
     private int[]? _classes;
 
     /// <param name="model">The model version.</param>
@@ -19,10 +20,16 @@ public sealed class RowBatch
     /// <param name="rows">Origin of each row.</param>
     /// <param name="events">The events, without their tensors' meaning; empty for reference data from files.</param>
     public RowBatch(ModelDescription model, float[] inputs, float[][] outputs, RowInfo[] rows, IReadOnlyList<InferenceEvent> events)
+        : this(model, inputs, outputs, rows, rows.Length, events, null)
     {
-        if (inputs.Length < rows.Length * model.Width)
+    }
+
+    /// <summary>Of arrays that may be longer than the batch.</summary>
+    internal RowBatch(ModelDescription model, float[] inputs, float[][] outputs, RowInfo[] rows, int count, IReadOnlyList<InferenceEvent> events, EventFacts[]? facts)
+    {
+        if (inputs.Length < count * model.Width)
         {
-            throw new ArgumentException($"{rows.Length} rows of width {model.Width} need {rows.Length * model.Width} values, not {inputs.Length}", nameof(inputs));
+            throw new ArgumentException($"{count} rows of width {model.Width} need {count * model.Width} values, not {inputs.Length}", nameof(inputs));
         }
 
         if (outputs.Length != model.Outputs.Count)
@@ -32,9 +39,9 @@ public sealed class RowBatch
 
         for (var i = 0; i < outputs.Length; i++)
         {
-            if (outputs[i].Length != 0 && outputs[i].Length < rows.Length * model.Outputs[i].Width)
+            if (outputs[i].Length != 0 && outputs[i].Length < count * model.Outputs[i].Width)
             {
-                throw new ArgumentException($"output {model.Outputs[i].Name}: {rows.Length} rows of width {model.Outputs[i].Width} need {rows.Length * model.Outputs[i].Width} values, not {outputs[i].Length}", nameof(outputs));
+                throw new ArgumentException($"output {model.Outputs[i].Name}: {count} rows of width {model.Outputs[i].Width} need {count * model.Outputs[i].Width} values, not {outputs[i].Length}", nameof(outputs));
             }
         }
 
@@ -42,20 +49,28 @@ public sealed class RowBatch
         _inputs = inputs;
         _outputs = outputs;
         _rows = rows;
+        _facts = facts;
+        Width = model.Width;
+        Count = count;
         Events = events;
     }
 
     public ModelDescription Model { get; }
 
-    public int Count => _rows.Length;
+    public int Count { get; }
 
     /// <summary>Floats per row of inputs.</summary>
-    public int Width => Model.Width;
+    public int Width { get; }
 
-    public ReadOnlySpan<RowInfo> Rows => _rows;
+    public ReadOnlySpan<RowInfo> Rows => _rows.AsSpan(0, Count);
 
     /// <summary>Events of the rows, in order: status, latency, violations, attributes. Empty for reference data from files.</summary>
     public IReadOnlyList<InferenceEvent> Events { get; }
+
+    /// <summary>What the runtime wants to know of an event, without parsing it.</summary>
+    internal EventFacts Facts(int index) => _facts is not null
+        ? _facts[index]
+        : new EventFacts(Events[index].Source?.Instance, Events[index].Source?.StartUnixNano ?? 0, Events[index].Source?.Sequence ?? 0, Events[index] is { Violations.Count: 0, Status: < 400, Error.Length: 0 });
 
     /// <summary>Count × <see cref="Width"/>, row-major.</summary>
     public ReadOnlyMemory<float> Inputs => _inputs.AsMemory(0, Count * Width);
@@ -99,7 +114,7 @@ public sealed class RowBatch
             }
         }
 
-        return new RowBatch(Model, inputs, outputs, infos, Events);
+        return new RowBatch(Model, inputs, outputs, infos, infos.Length, Events, _facts);
     }
 
     private int[] ComputeClasses()

@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Statistics;
@@ -35,6 +34,7 @@ public static class LogReference
         Func<InferenceEvent, bool>? exclude = null,
         CancellationToken cancellationToken = default)
     {
+        var reader = new EventReader();
         var events = new List<DecodedEvent>();
         var partitions = await log.GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
         for (var partition = 0; partition < partitions; partition++)
@@ -43,13 +43,13 @@ public static class LogReference
             var to = await log.FindOffsetAsync(topic, partition, toUnixNano, cancellationToken).ConfigureAwait(false);
             await foreach (var entry in log.ReadAsync(topic, partition, from, to, cancellationToken).ConfigureAwait(false))
             {
-                if (Decode(entry) is { } inference
-                    && string.Equals(inference.Model, model, StringComparison.Ordinal)
-                    && string.Equals(inference.ModelVersion, version, StringComparison.Ordinal)
-                    && inference.Violations.Count == 0 && inference.Status < 400 && inference.Error.Length == 0
-                    && exclude?.Invoke(inference) is not true)
+                if (reader.TryRead(entry, out var decoded, out _)
+                    && string.Equals(decoded.Model, model, StringComparison.Ordinal)
+                    && string.Equals(decoded.Version, version, StringComparison.Ordinal)
+                    && decoded.Facts.IsClean
+                    && exclude?.Invoke(decoded.Parse()) is not true)
                 {
-                    events.Add(new DecodedEvent(inference, entry.Offset, entry.TimeUnixNano));
+                    events.Add(decoded);
                     if (events.Count >= maxRows)
                     {
                         break;
@@ -59,27 +59,15 @@ public static class LogReference
         }
 
         var ordered = events.OrderBy(e => e.TimeUnixNano).ThenBy(e => e.Offset).Take(maxRows).ToList();
-        var description = ordered.Select(e => ModelDescriptions.Infer(e.Inference, known)).FirstOrDefault(d => d is not null)
+        var description = ordered.Select(e => ModelDescriptions.Infer(e.Parse(), known)).FirstOrDefault(d => d is not null)
             ?? throw new FitException($"the range holds no usable event of model {model} version {version}");
         var builder = new RowBatchBuilder(description);
         var admission = new AdmissionRule(new AdmissionSettings());
-        foreach (var (inference, offset, time) in ordered)
+        foreach (var decoded in ordered)
         {
-            builder.Add(inference, offset, time, admission);
+            builder.Add(decoded, reader.Tensors, admission);
         }
 
         return ReferenceData.Split(builder.Build(), seed: StableHash.Of(model));
-    }
-
-    private static InferenceEvent? Decode(LogEntry entry)
-    {
-        try
-        {
-            return entry.Value is { } value ? InferenceEvent.Parser.ParseFrom(value.Span) : null;
-        }
-        catch (InvalidProtocolBufferException)
-        {
-            return null;
-        }
     }
 }

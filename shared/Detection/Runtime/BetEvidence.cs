@@ -35,7 +35,7 @@ internal sealed class BetEvidence
     /// <param name="logIncrements">ln r per bet; NaN where nothing was bet.</param>
     /// <param name="elapsed">Log time since the last draw.</param>
     /// <param name="position">Position for <see cref="Since"/>.</param>
-    /// <param name="contributions">Filled with shares of the evidence before a restart.</param>
+    /// <param name="contributions">Filled with shares of the evidence when the level is reached, before the restart.</param>
     public LatchEvent Update(ReadOnlySpan<double> logIncrements, double elapsed, long position, Span<double> contributions)
     {
         var horizon = _latch.Level / 2;
@@ -64,9 +64,9 @@ internal sealed class BetEvidence
         }
 
         Value = sum / _sr.Length;
-        for (var i = 0; i < _sr.Length; i++)
+        for (var i = 0; i < _sr.Length && Value >= _latch.Level; i++)
         {
-            contributions[i] = sum > 0 ? _sr[i] / sum : 0;
+            contributions[i] = _sr[i] / sum;
         }
 
         var seen = _latch.Observe(Value, _latch.IsArmed ? 0 : _cusum.Average());

@@ -20,7 +20,12 @@ internal sealed class EvidenceStream
     private readonly double[] _values;
     private readonly double[] _contributions;
     private readonly double[] _means;
-    private readonly List<(double Increment, string EventId)> _samples = [];
+    private readonly int[] _indices;
+
+    /// <summary>The last draws, in a ring.</summary>
+    private readonly (double Increment, string EventId)[] _samples = new (double, string)[Samples];
+    private int _sampleCount;
+    private int _nextSample;
     private long _lastTime = long.MinValue;
 
     /// <param name="variables">Its variables; calibrated ones have a reference.</param>
@@ -30,6 +35,7 @@ internal sealed class EvidenceStream
     public EvidenceStream(IReadOnlyList<StreamVariable> variables, double level, long unitNano, EvidenceOptions options)
     {
         _variables = [.. variables];
+        _indices = [.. _variables.Select(v => v.Index)];
         _unitNano = unitNano;
         _values = new double[_variables.Length];
         _contributions = new double[_variables.Length];
@@ -51,6 +57,9 @@ internal sealed class EvidenceStream
     }
 
     public IReadOnlyList<StreamVariable> Variables => _variables;
+
+    /// <summary>Index in the monitor of each of the <see cref="Variables"/>.</summary>
+    public ReadOnlySpan<int> Indices => _indices;
 
     public double Value => _grouped?.Value ?? _bets!.Value;
 
@@ -97,12 +106,7 @@ internal sealed class EvidenceStream
             }
         }
 
-        if (_samples.Count == Samples)
-        {
-            _samples.RemoveAt(0);
-        }
-
-        _samples.Add((increment, row.EventId));
+        AddSample(increment, row.EventId);
         return seen;
     }
 
@@ -110,7 +114,7 @@ internal sealed class EvidenceStream
     public void Restarted()
     {
         DrawsAtRestart = Draws;
-        _samples.Clear();
+        _sampleCount = 0;
     }
 
     /// <summary>Shares of the evidence at the last draw, largest first, with the variable's index in the stream.</summary>
@@ -125,7 +129,7 @@ internal sealed class EvidenceStream
 
     /// <summary>Ids of the draws that moved it most, the strongest first.</summary>
     public IEnumerable<string> SampleEventIds() =>
-        _samples.OrderByDescending(s => s.Increment).Select(s => s.EventId).Distinct(StringComparer.Ordinal);
+        OldestFirst().OrderByDescending(s => s.Increment).Select(s => s.EventId).Distinct(StringComparer.Ordinal);
 
     public void Save(CanonicalWriter writer)
     {
@@ -133,8 +137,8 @@ internal sealed class EvidenceStream
         writer.WriteCount(Draws);
         writer.WriteCount(DrawsAtRestart);
         writer.WriteDoubles(_means);
-        writer.WriteCount(_samples.Count);
-        foreach (var (increment, id) in _samples)
+        writer.WriteCount(_sampleCount);
+        foreach (var (increment, id) in OldestFirst())
         {
             writer.WriteDouble(increment);
             writer.WriteBytes(Encoding.UTF8.GetBytes(id));
@@ -156,16 +160,31 @@ internal sealed class EvidenceStream
         }
 
         means.CopyTo(_means, 0);
-        _samples.Clear();
+        _sampleCount = 0;
         var count = reader.ReadLength(9);
         for (var i = 0; i < count; i++)
         {
             var increment = reader.ReadDouble();
-            _samples.Add((increment, Encoding.UTF8.GetString(reader.ReadBytes())));
+            AddSample(increment, Encoding.UTF8.GetString(reader.ReadBytes()));
         }
 
         _grouped?.Restore(ref reader);
         _bets?.Restore(ref reader);
+    }
+
+    private void AddSample(double increment, string id)
+    {
+        _samples[_nextSample] = (increment, id);
+        _nextSample = (_nextSample + 1) % Samples;
+        _sampleCount = Math.Min(_sampleCount + 1, Samples);
+    }
+
+    private IEnumerable<(double Increment, string EventId)> OldestFirst()
+    {
+        for (var i = Samples - _sampleCount; i < Samples; i++)
+        {
+            yield return _samples[(_nextSample + i) % Samples];
+        }
     }
 }
 

@@ -13,7 +13,8 @@ namespace Monitoring.Detection;
 /// </summary>
 internal sealed class ModelRuntime
 {
-    private const int BatchRows = 2048;
+    /// <summary>Rows handed over at once: the arrays of a batch of plain rows stay below what the runtime calls large objects.</summary>
+    private const int BatchRows = 1024;
 
     /// <summary>Times that traffic may change within what is learned before a person must look.</summary>
     private const int LearningAttempts = 3;
@@ -75,12 +76,15 @@ internal sealed class ModelRuntime
 
     public IReadOnlyList<MonitorRuntime> Monitors => _monitors;
 
+    /// <summary>Its events of the records in hand, in log order; empty between two hand-overs.</summary>
+    public List<DecodedEvent> Pending { get; } = [];
+
     /// <summary>Fitted log time between rows, nanoseconds; infinite where the reference has no times.</summary>
     public double FittedRowNano => _profile is { Rows: > 1 } profile && profile.ToUnixNano > profile.FromUnixNano
         ? (profile.ToUnixNano - profile.FromUnixNano) / (double)(profile.Rows - 1)
         : double.PositiveInfinity;
 
-    public bool IsExpected(string client) => client.Length > 0 && _expected.Contains(client);
+    public bool IsExpected(string client) => client.Length > 0 && _expected.Count > 0 && _expected.Contains(client);
 
     public int SlotOf(long timeUnixNano) => SlotChoice.SlotOf(_profile?.Slots ?? SlotScheme.None, timeUnixNano / 1_000_000);
 
@@ -94,17 +98,18 @@ internal sealed class ModelRuntime
         Cpu = _services.Build.Cpu,
     };
 
-    /// <summary>Takes the model's events in log order and returns the batches that its monitors are to process. Learning happens here.</summary>
-    public async ValueTask<IReadOnlyList<RowBatch>> ReadAsync(IReadOnlyList<DecodedEvent> events, CancellationToken cancellationToken)
+    /// <summary>Takes the <see cref="Pending"/> events and returns the batches that its monitors are to process. Learning happens here.</summary>
+    public async ValueTask<IReadOnlyList<RowBatch>> ReadAsync(EventReader reader, CancellationToken cancellationToken)
     {
-        var batches = new List<RowBatch>();
-        foreach (var (inference, offset, time) in events)
+        var batches = new List<RowBatch>(1);
+        for (var i = 0; i < Pending.Count; i++)
         {
+            var decoded = Pending[i];
             _changed = true;
-            History.Add(inference.Source, offset, time);
+            History.Add(decoded.Facts, decoded.Offset, decoded.TimeUnixNano);
             if (Description is null)
             {
-                Description = ModelDescriptions.Infer(inference, Watched.Describe(Name, Version));
+                Description = ModelDescriptions.Infer(decoded.Parse(), Watched.Describe(Name, Version));
                 if (Description is null)
                 {
                     _note = "no event with a readable input yet";
@@ -116,7 +121,12 @@ internal sealed class ModelRuntime
             }
 
             _builder ??= new RowBatchBuilder(Description);
-            _builder.Add(inference, offset, time, _admission);
+            if (_builder.Count == 0)
+            {
+                _builder.Expect(_profile is null ? 1 : Math.Min(Pending.Count - i, BatchRows));
+            }
+
+            _builder.Add(decoded, reader.Tensors, _admission);
             if (_profile is null)
             {
                 await LearnAsync(_builder.Build(), cancellationToken).ConfigureAwait(false);
@@ -132,6 +142,7 @@ internal sealed class ModelRuntime
             batches.Add(_builder.Build());
         }
 
+        Pending.Clear();
         return batches;
     }
 
@@ -265,8 +276,7 @@ internal sealed class ModelRuntime
         for (var row = 0; row < batch.Count; row++)
         {
             var info = batch.Rows[row];
-            var inference = batch.Events[info.Event];
-            if (info.Admitted && inference.Violations.Count == 0 && inference.Status < 400 && inference.Error.Length == 0 && !IsExpected(info.Client))
+            if (info.Admitted && batch.Facts(info.Event).IsClean && !IsExpected(info.Client))
             {
                 _learner.Add(batch, row);
             }

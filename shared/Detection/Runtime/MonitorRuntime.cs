@@ -24,6 +24,11 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly FalseAlarmBudget _budget;
     private readonly double _part;
     private readonly EvidenceOptions _options;
+    /// <summary>The monitor where all it does with a row is to hand over its scores.</summary>
+    private readonly RowScoringMonitor? _scoring;
+    private readonly bool[] _perSubject;
+    private readonly bool[] _everyRow;
+    private readonly bool _anyEveryRow;
     private readonly StreamVariable[][] _streamVariables;
     private readonly StreamVariable[][] _subjectVariables;
     private readonly EvidenceStream[] _streams;
@@ -44,6 +49,7 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly TrafficHistory _history = new();
     private RowBatch? _rows;
     private int _row;
+    private bool _expected;
     private string _subject = "";
     private bool _observed;
     private bool _subjectObserved;
@@ -76,6 +82,10 @@ internal sealed class MonitorRuntime : IObservationSink
         Array.Fill(_values, double.NaN);
         Array.Fill(_subjectValues, double.NaN);
 
+        _perSubject = [.. _monitor.Variables.Select(v => v.PerSubject)];
+        _everyRow = [.. _monitor.Variables.Select(v => v.EveryRow)];
+        _anyEveryRow = _everyRow.Contains(true);
+        _scoring = _perSubject.Contains(true) ? null : _monitor as RowScoringMonitor;
         var variables = _monitor.Variables.Select((v, i) => new StreamVariable(i, v, profile.Variables[i])).ToList();
         _clientsUncalibrated = variables.Exists(v => v.Variable.PerSubject && v.Variable.Type != VariableType.Bet && v.Profile.Concentration is null);
         _streamVariables = Combine(variables.Where(v => !v.Variable.PerSubject));
@@ -161,14 +171,12 @@ internal sealed class MonitorRuntime : IObservationSink
 
     public void Observe(int variable, double value, string subject = "")
     {
-        var info = _rows!.Rows[_row];
-        var declared = _monitor.Variables[variable];
-        if (!info.Admitted && !declared.EveryRow)
+        if (!_everyRow[variable] && !_rows!.Rows[_row].Admitted)
         {
             return;
         }
 
-        if (declared.PerSubject)
+        if (_perSubject[variable])
         {
             if (subject.Length > 0)
             {
@@ -177,7 +185,7 @@ internal sealed class MonitorRuntime : IObservationSink
                 _subjectObserved = true;
             }
         }
-        else if (!_model.IsExpected(info.Client))
+        else if (!_expected)
         {
             _values[variable] = value;
             _observed = true;
@@ -191,7 +199,7 @@ internal sealed class MonitorRuntime : IObservationSink
             throw new InvalidOperationException($"monitor {Watched.Name} of kind {Watched.Kind} bet {logIncrement} on {_monitor.Variables[variable].Name}");
         }
 
-        var before = _monitor.Variables[variable].PerSubject && string.Equals(subject, _subject, StringComparison.Ordinal) ? _subjectValues[variable] : _monitor.Variables[variable].PerSubject ? double.NaN : _values[variable];
+        var before = !_perSubject[variable] ? _values[variable] : string.Equals(subject, _subject, StringComparison.Ordinal) ? _subjectValues[variable] : double.NaN;
         Observe(variable, double.IsNaN(before) ? logIncrement : before + logIncrement, subject);
     }
 
@@ -464,13 +472,21 @@ internal sealed class MonitorRuntime : IObservationSink
 
     private void Apply(MonitorScores scores)
     {
-        var info = _rows!.Rows[_row];
+        ref readonly var info = ref _rows!.Rows[_row];
         if (info.EventRow == 0)
         {
-            _history.Add(_rows.Events[info.Event].Source, info.Offset, info.TimeUnixNano);
+            _history.Add(_rows.Facts(info.Event), info.Offset, info.TimeUnixNano);
         }
 
         _history.AddRow();
+        _expected = _model.IsExpected(info.Client);
+        if (_scoring is not null)
+        {
+            Take(scores.Row(_row), info.Admitted);
+            Flush();
+            return;
+        }
+
         try
         {
             _monitor.Apply(_rows, _row, scores, this);
@@ -486,6 +502,24 @@ internal sealed class MonitorRuntime : IObservationSink
         }
 
         Flush();
+    }
+
+    /// <summary>What <see cref="RowScoringMonitor.Apply"/> would observe.</summary>
+    private void Take(ReadOnlySpan<float> scores, bool admitted)
+    {
+        if (_expected || !(admitted || _anyEveryRow))
+        {
+            return;
+        }
+
+        for (var v = 0; v < scores.Length; v++)
+        {
+            if (admitted || _everyRow[v])
+            {
+                _values[v] = scores[v];
+                _observed = true;
+            }
+        }
     }
 
     private void Fail(Exception exception)
@@ -576,10 +610,11 @@ internal sealed class MonitorRuntime : IObservationSink
 
     private void Draw(EvidenceStream stream, double[] values, string subject)
     {
+        var indices = stream.Indices;
         var any = false;
-        for (var i = 0; i < stream.Variables.Count; i++)
+        for (var i = 0; i < indices.Length; i++)
         {
-            _scratch[i] = values[stream.Variables[i].Index];
+            _scratch[i] = values[indices[i]];
             any |= !double.IsNaN(_scratch[i]);
         }
 
@@ -588,8 +623,8 @@ internal sealed class MonitorRuntime : IObservationSink
             return;
         }
 
-        var row = _rows!.Rows[_row];
-        var seen = stream.Draw(_scratch.AsSpan(0, stream.Variables.Count), row, _model.SlotOf(row.TimeUnixNano));
+        ref readonly var row = ref _rows!.Rows[_row];
+        var seen = stream.Draw(_scratch.AsSpan(0, indices.Length), row, _model.SlotOf(row.TimeUnixNano));
         Hash(row, BitConverter.DoubleToUInt64Bits(stream.Value));
         if (seen == LatchEvent.Alarm)
         {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Google.Protobuf;
 using Microsoft.Extensions.Logging;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
@@ -17,6 +16,12 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 {
     private static readonly StateKey s_configurationKey = new("", "", "", "configuration");
     private static readonly StateKey s_unlistedKey = new("", "", "", "unlisted");
+
+    /// <summary>Catching up, statuses are looked at this often; at the end of the log, after every hand-over.</summary>
+    private static readonly TimeSpan s_statusInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Unwatched models remembered, so that their events cost nothing; names come from events and must not fill the memory.</summary>
+    private const int MaxUnwatched = 10_000;
     private readonly IEventLog _log;
     private readonly PartitionAssignment _assignment;
     private readonly RuntimeServices _services;
@@ -29,6 +34,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private readonly Dictionary<(string Model, string Version), ModelRuntime> _models = [];
     private readonly SortedDictionary<(string Model, string Version), MonitorStatus[]> _statuses = [];
     private readonly HashSet<ModelRuntime> _touched = [];
+    private readonly HashSet<(string Model, string Version)> _unwatched = [];
+    private readonly EventReader _reader = new();
     private readonly List<string> _unlisted = [];
     private readonly List<LogRecord> _unsent = [];
     private readonly List<(StateKey, byte[]?)> _leftOver = [];
@@ -40,6 +47,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private long _next;
     private long _atCheckpoint = -1;
     private long _checkpointTime;
+    private long _statusTime;
+    private MonitorStatus[] _published = [];
     private (long From, long To)? _gap;
 
     /// <param name="log">The log.</param>
@@ -175,10 +184,16 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 
         var end = (await _log.GetOffsetsAsync(_assignment.Topic, _assignment.Partition, cancellationToken).ConfigureAwait(false)).End;
         var behind = end > _next ? _time.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(batch[^1].TimeUnixNano / 1_000_000) : TimeSpan.Zero;
-        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(StatusNow(), _next, end - _next, behind));
+        if (end <= _next || _time.GetElapsedTime(_statusTime) >= s_statusInterval)
+        {
+            _published = StatusNow();
+            _statusTime = _time.GetTimestamp();
+        }
+
+        _metrics.Publish(_assignment.Group, _assignment.Partition, new PartitionProgress(_published, _next, end - _next, behind));
     }
 
-    /// <summary>As <see cref="Status"/>, looking again only at models of this batch: a thousand calm ones cost nothing.</summary>
+    /// <summary>As <see cref="Status"/>, looking again only at models touched since the last time: a thousand calm ones cost nothing.</summary>
     private MonitorStatus[] StatusNow()
     {
         if (_statuses.Count != _models.Count)
@@ -258,42 +273,17 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             return;
         }
 
-        var drafts = new List<FindingDraft>();
         if (_gap is { } gap)
         {
             _unsent.Add(LostToRetention(gap.From, gap.To, batch[start]));
             _gap = null;
         }
 
-        var byModel = new Dictionary<ModelRuntime, List<DecodedEvent>>();
-        var order = new List<ModelRuntime>();
-        for (var i = start; i < start + count; i++)
-        {
-            if (await DecodeAsync(batch[i], cancellationToken).ConfigureAwait(false) is not { } inference)
-            {
-                continue;
-            }
-
-            if (Model(inference) is not { } model)
-            {
-                _metrics.Skipped(_assignment.Group, "unwatched");
-                continue;
-            }
-
-            if (!byModel.TryGetValue(model, out var events))
-            {
-                byModel.Add(model, events = []);
-                _touched.Add(model);
-                order.Add(model);
-            }
-
-            events.Add(new DecodedEvent(inference, batch[i].Offset, batch[i].TimeUnixNano));
-        }
-
+        var models = await ReadAsync(batch, start, count, cancellationToken).ConfigureAwait(false);
         var work = new List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)>();
-        foreach (var model in order)
+        foreach (var model in models)
         {
-            var batches = await model.ReadAsync(byModel[model], cancellationToken).ConfigureAwait(false);
+            var batches = await model.ReadAsync(_reader, cancellationToken).ConfigureAwait(false);
             if (batches.Count > 0)
             {
                 _metrics.Admitted(_assignment.Group, model.Name, batches.Sum(b => Admitted(b)));
@@ -301,12 +291,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             }
         }
 
-        // Every monitor is a world of its own: they run side by side, each in log order.
-        await Parallel.ForEachAsync(work, new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, _options.Parallelism), CancellationToken = cancellationToken }, async (item, stop) =>
-        {
-            await item.Monitor.ProcessAsync(item.Batches, stop).ConfigureAwait(false);
-        }).ConfigureAwait(false);
-
+        await ScoreAsync(work, cancellationToken).ConfigureAwait(false);
+        var drafts = new List<FindingDraft>();
         foreach (var (monitor, batches) in work)
         {
             _metrics.Scored(batches[0].Model.Name, monitor.Watched.Kind, batches.Sum(b => b.Count));
@@ -334,6 +320,54 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             }
 
             return admitted;
+        }
+    }
+
+    /// <summary>Reads records and gives each model its events. The models in the order of their first event.</summary>
+    private async ValueTask<List<ModelRuntime>> ReadAsync(IReadOnlyList<LogEntry> batch, int start, int count, CancellationToken cancellationToken)
+    {
+        _reader.Reset();
+        var models = new List<ModelRuntime>();
+        for (var i = start; i < start + count; i++)
+        {
+            if (!_reader.TryRead(batch[i], out var decoded, out var reason))
+            {
+                await SetAsideAsync(batch[i], reason, cancellationToken).ConfigureAwait(false);
+            }
+            else if (Model(decoded.Model, decoded.Version) is { } model)
+            {
+                if (model.Pending.Count == 0)
+                {
+                    _touched.Add(model);
+                    models.Add(model);
+                }
+
+                model.Pending.Add(decoded);
+            }
+            else
+            {
+                _metrics.Skipped(_assignment.Group, "unwatched");
+            }
+        }
+
+        return models;
+    }
+
+    /// <summary>Every monitor is a world of its own: they run side by side, each in log order.</summary>
+    private async ValueTask ScoreAsync(List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)> work, CancellationToken cancellationToken)
+    {
+        if (_options.Parallelism > 1 && work.Count > 1)
+        {
+            await Parallel.ForEachAsync(
+                work,
+                new ParallelOptions { MaxDegreeOfParallelism = _options.Parallelism, CancellationToken = cancellationToken },
+                static (item, stop) => item.Monitor.ProcessAsync(item.Batches, stop)).ConfigureAwait(false);
+            return;
+        }
+
+        foreach (var (monitor, batches) in work)
+        {
+            await monitor.ProcessAsync(batches, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -387,31 +421,9 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         }
     }
 
-    private async ValueTask<InferenceEvent?> DecodeAsync(LogEntry entry, CancellationToken cancellationToken)
+    /// <summary>To the dead letters, with the reason.</summary>
+    private async ValueTask SetAsideAsync(LogEntry entry, string reason, CancellationToken cancellationToken)
     {
-        string reason;
-        try
-        {
-            if (entry.Value is { } value)
-            {
-                var inference = InferenceEvent.Parser.ParseFrom(value.Span);
-                if (inference.Id.Length > 0 && inference.Model.Length > 0)
-                {
-                    return inference;
-                }
-
-                reason = inference.Id.Length == 0 ? "the event has no id" : "the event names no model";
-            }
-            else
-            {
-                reason = "the record has no value";
-            }
-        }
-        catch (InvalidProtocolBufferException e)
-        {
-            reason = e.Message;
-        }
-
         _metrics.Skipped(_assignment.Group, "undecodable");
         var origin = string.Create(CultureInfo.InvariantCulture, $"{entry.Topic}/{entry.Partition}/{entry.Offset}");
         LogDeadLetter(_assignment.Group, origin, reason);
@@ -419,10 +431,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             Topics.DeadLetters(_assignment.Topic, _assignment.Group),
             new LogRecord(entry.Key, entry.Value ?? ReadOnlyMemory<byte>.Empty, [.. entry.Headers, Header(Headers.DeadLetterReason, reason), Header(Headers.DeadLetterOrigin, origin)], entry.Partition),
             cancellationToken).ConfigureAwait(false);
-        return null;
     }
-
-    private ModelRuntime? Model(InferenceEvent inference) => Model(inference.Model, inference.ModelVersion);
 
     private ModelRuntime? Model(string name, string version)
     {
@@ -431,8 +440,19 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             return model;
         }
 
+        if (_unwatched.Contains((name, version)))
+        {
+            return null;
+        }
+
         if (_configuration.Find(name, version) is not { } entry || entry.Model.Monitors.Count == 0)
         {
+            if (_unwatched.Count >= MaxUnwatched)
+            {
+                _unwatched.Clear();
+            }
+
+            _unwatched.Add((name, version));
             return null;
         }
 
@@ -500,6 +520,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         _configurationSha256 = _configuration.Sha256();
         _switchAt = long.MaxValue;
         _models.Clear();
+        _unwatched.Clear();
         _statuses.Clear();
         _touched.Clear();
         _unlisted.Clear();

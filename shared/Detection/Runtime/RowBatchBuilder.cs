@@ -1,4 +1,4 @@
-using Monitoring.Contracts;
+using System.Text;
 using Monitoring.Statistics;
 
 namespace Monitoring.Detection;
@@ -9,28 +9,55 @@ internal sealed class RowBatchBuilder(ModelDescription model)
     /// <summary>Most floats that one event may become, outputs included: 256 MiB.</summary>
     private const long MaxFloats = 64L * 1024 * 1024;
 
+    private readonly int _width = model.Width;
     private readonly long _rowFloats = model.Width + model.Outputs.Sum(o => (long)o.Width);
-    private readonly List<InferenceEvent> _events = [];
-    private readonly List<RowInfo> _rows = [];
-    private readonly float[][] _outputs = new float[model.Outputs.Count][];
+    private readonly byte[][] _inputNames = [.. model.InputTensors.Select(Encoding.UTF8.GetBytes)];
+    private readonly byte[][] _outputNames = [.. model.Outputs.Select(o => Encoding.UTF8.GetBytes(o.Name))];
+    private readonly int[] _inputAt = new int[model.InputTensors.Count];
+    private readonly int[] _outputAt = new int[model.Outputs.Count];
+    private readonly float[][] _outputs = [.. model.Outputs.Select(_ => Array.Empty<float>())];
     private float[] _inputs = [];
+    private RowInfo[] _rows = [];
+    private ReadOnlyMemory<byte>[] _events = [];
+    private EventFacts[] _facts = [];
+    private int _rowCount;
+    private int _eventCount;
 
-    public int Count => _rows.Count;
+    public int Count => _rowCount;
+
+    /// <summary>Makes room for as many more events of one row.</summary>
+    public void Expect(int events)
+    {
+        if (_events.Length < _eventCount + events)
+        {
+            Array.Resize(ref _events, _eventCount + events);
+            Array.Resize(ref _facts, _eventCount + events);
+        }
+
+        Grow(_rowCount + events);
+    }
 
     /// <summary>Appends the rows of an event.</summary>
-    /// <param name="inference">The event.</param>
-    /// <param name="offset">Its input offset.</param>
-    /// <param name="timeUnixNano">Its log time.</param>
+    /// <param name="decoded">The event.</param>
+    /// <param name="tensors">Tensors of the reader that read it.</param>
     /// <param name="admission">Decides which rows are independent draws; unreadable ones never are.</param>
-    public void Add(InferenceEvent inference, long offset, long timeUnixNano, AdmissionRule admission)
+    public void Add(in DecodedEvent decoded, ReadOnlySpan<TensorRange> tensors, AdmissionRule admission)
     {
-        var rows = RowsOf(inference);
+        var bytes = decoded.Bytes.Span;
+        var inputs = tensors.Slice(decoded.FirstTensor, decoded.Inputs);
+        var outputs = tensors.Slice(decoded.FirstTensor + decoded.Inputs, decoded.Outputs);
+        Locate(bytes, outputs, _outputNames, _outputAt);
+        Locate(bytes, inputs, _inputNames, _inputAt);
+        var rows = RowsOf(inputs);
         var readable = rows > 0;
         rows = Math.Max(1, rows);
-        var first = _rows.Count;
-        Grow(first + rows);
-        var target = _inputs.AsSpan(first * model.Width, rows * model.Width);
-        if (readable && !TryReadInputs(inference, rows, target))
+        var first = _rowCount;
+        if (_rows.Length < first + rows)
+        {
+            Grow(Math.Max(first + rows, 2 * first));
+        }
+
+        if (readable && !TryReadInputs(bytes, inputs, rows, _inputs.AsSpan(first * _width, rows * _width)))
         {
             readable = false;
         }
@@ -38,112 +65,142 @@ internal sealed class RowBatchBuilder(ModelDescription model)
         if (!readable)
         {
             rows = 1;
-            _inputs.AsSpan(first * model.Width, model.Width).Fill(float.NaN);
+            _inputs.AsSpan(first * _width, _width).Fill(float.NaN);
         }
 
         for (var o = 0; o < _outputs.Length; o++)
         {
             var width = model.Outputs[o].Width;
             var values = _outputs[o].AsSpan(first * width, rows * width);
-            var tensor = Find(inference.Outputs, model.Outputs[o].Name);
-            if (tensor is null || TensorReader.Elements(tensor) != rows * width || !TensorReader.TryRead(tensor, values))
+            var at = _outputAt[o];
+            if (at < 0 || outputs[at].Elements != rows * width || !TryRead(bytes, outputs[at], values))
             {
                 values.Fill(float.NaN);
             }
         }
 
-        var client = inference.Client?.Id ?? "";
-        var clientHash = StableHash.Of(client);
-        var idHash = StableHash.Of(inference.Id);
+        var clientHash = StableHash.Of(decoded.Client);
+        var idHash = StableHash.Of(decoded.Id);
         for (var row = 0; row < rows; row++)
         {
-            var input = _inputs.AsSpan((first + row) * model.Width, model.Width);
-            var info = new RowInfo(
-                inference.Id,
+            var inputHash = StableHash.Of(_inputs.AsSpan((first + row) * _width, _width));
+            _rows[first + row] = new RowInfo(
+                decoded.Id,
                 StableHash.Combine(idHash, (ulong)row),
-                StableHash.Of(input),
-                client,
-                timeUnixNano,
-                offset,
+                inputHash,
+                decoded.Client,
+                decoded.TimeUnixNano,
+                decoded.Offset,
                 row,
-                _events.Count,
-                Admitted: false);
-            _rows.Add(readable ? info with { Admitted = admission.Offer(clientHash, info.InputHash, timeUnixNano / 1_000_000) == Admission.Draw } : info);
+                _eventCount,
+                readable && admission.Offer(clientHash, inputHash, decoded.TimeUnixNano / 1_000_000) == Admission.Draw);
         }
 
-        _events.Add(inference);
+        if (_eventCount == _events.Length)
+        {
+            Array.Resize(ref _events, Math.Max(4, 2 * _eventCount));
+            Array.Resize(ref _facts, _events.Length);
+        }
+
+        _events[_eventCount] = decoded.Bytes;
+        _facts[_eventCount++] = decoded.Facts;
+        _rowCount += rows;
     }
 
     /// <summary>The rows added so far; the builder is empty afterwards.</summary>
     public RowBatch Build()
     {
-        var batch = new RowBatch(model, _inputs, [.. _outputs.Select(o => o ?? [])], [.. _rows], [.. _events]);
+        var batch = new RowBatch(model, _inputs, [.. _outputs], _rows, _rowCount, new EncodedEvents(_events, _eventCount), _facts);
         _inputs = [];
-        Array.Clear(_outputs);
-        _rows.Clear();
-        _events.Clear();
+        Array.Fill(_outputs, []);
+        _rows = [];
+        _events = [];
+        _facts = [];
+        _rowCount = 0;
+        _eventCount = 0;
         return batch;
     }
 
-    private static Tensor? Find(IReadOnlyList<Tensor> tensors, string name)
+    /// <summary>Index of the first tensor with each of the names; −1 where there is none. Tensors in the order of the names, as a rule, are seen once.</summary>
+    private static void Locate(ReadOnlySpan<byte> bytes, ReadOnlySpan<TensorRange> tensors, byte[][] names, int[] at)
     {
-        for (var i = 0; i < tensors.Count; i++)
+        for (var i = 0; i < names.Length; i++)
         {
-            if (string.Equals(tensors[i].Name, name, StringComparison.Ordinal))
+            at[i] = i;
+            if (i >= tensors.Length || !Has(bytes, tensors[i], names[i]))
             {
-                return tensors[i];
+                Search(bytes, tensors, names, at);
+                return;
             }
         }
-
-        return null;
     }
 
-    /// <summary>Rows of the event; 0 when it cannot be read as rows of this model. Decided before anything is allocated.</summary>
-    private int RowsOf(InferenceEvent inference)
+    private static void Search(ReadOnlySpan<byte> bytes, ReadOnlySpan<TensorRange> tensors, byte[][] names, int[] at)
     {
-        var first = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[0]) : inference.Inputs.Count > 0 ? inference.Inputs[0] : null;
-        var count = model.InputTensors.Count > 0 ? model.InputTensors.Count : inference.Inputs.Count;
-        if (first is null)
+        for (var i = 0; i < names.Length; i++)
+        {
+            at[i] = -1;
+            for (var t = 0; t < tensors.Length && at[i] < 0; t++)
+            {
+                at[i] = Has(bytes, tensors[t], names[i]) ? t : -1;
+            }
+        }
+    }
+
+    private static bool Has(ReadOnlySpan<byte> bytes, in TensorRange tensor, byte[] name) => bytes.Slice(tensor.NameAt, tensor.NameLength).SequenceEqual(name);
+
+    private static bool TryRead(ReadOnlySpan<byte> bytes, in TensorRange tensor, Span<float> values, FeatureSchema? feature = null) =>
+        TensorReader.TryRead(tensor.Type, bytes.Slice(tensor.DataAt, tensor.DataLength), values, feature);
+
+    /// <summary>Tensor of the input at <paramref name="index"/>: by its name where the model names them.</summary>
+    private int Input(int index) => _inputNames.Length > 0 ? _inputAt[index] : index;
+
+    /// <summary>Rows of the event; 0 when it cannot be read as rows of this model. Decided before anything is allocated.</summary>
+    private int RowsOf(ReadOnlySpan<TensorRange> inputs)
+    {
+        var count = _inputNames.Length > 0 ? _inputNames.Length : inputs.Length;
+        if (count == 0)
         {
             return 0;
         }
 
         var elements = 0L;
+        var first = -1;
         for (var i = 0; i < count; i++)
         {
-            var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[i]) : inference.Inputs[i];
-            var own = tensor is null || tensor.Artifact is not null ? -1 : TensorReader.Elements(tensor);
-            if (own <= 0)
+            var at = Input(i);
+            first = i == 0 ? at : first;
+            if (at < 0 || inputs[at].Elements <= 0)
             {
                 return 0;
             }
 
-            elements += own;
+            elements += inputs[at].Elements;
         }
 
         // A client that sends one row without a batch dimension is understood.
-        var rows = count == 1 && elements == model.Width ? 1 : TensorReader.Rows(first);
-        return elements == (long)rows * model.Width && rows * _rowFloats <= MaxFloats ? rows : 0;
+        var rows = count == 1 && elements == _width ? 1 : inputs[first].Rows;
+        return elements == (long)rows * _width && rows * _rowFloats <= MaxFloats ? rows : 0;
     }
 
-    private bool TryReadInputs(InferenceEvent inference, int rows, Span<float> target)
+    private bool TryReadInputs(ReadOnlySpan<byte> bytes, ReadOnlySpan<TensorRange> inputs, int rows, Span<float> target)
     {
-        var count = model.InputTensors.Count > 0 ? model.InputTensors.Count : inference.Inputs.Count;
+        var count = _inputNames.Length > 0 ? _inputNames.Length : inputs.Length;
         var column = 0;
         for (var i = 0; i < count; i++)
         {
-            var tensor = model.InputTensors.Count > 0 ? Find(inference.Inputs, model.InputTensors[i]) : inference.Inputs[i];
-            var elements = tensor is null || tensor.Artifact is not null ? -1 : TensorReader.Elements(tensor);
-            if (elements < 0 || elements % rows != 0 || column + (elements / rows) > model.Width)
+            var at = Input(i);
+            var elements = at < 0 ? -1 : inputs[at].Elements;
+            if (elements < 0 || elements % rows != 0 || column + (elements / rows) > _width)
             {
                 return false;
             }
 
             var width = elements / rows;
             var feature = width == 1 && column < model.Schema.Features.Count ? model.Schema.Features[column] : null;
-            if (width == model.Width)
+            if (width == _width)
             {
-                if (!TensorReader.TryRead(tensor!, target, feature))
+                if (!TryRead(bytes, inputs[at], target, feature))
                 {
                     return false;
                 }
@@ -151,37 +208,35 @@ internal sealed class RowBatchBuilder(ModelDescription model)
             else
             {
                 var values = new float[elements];
-                if (!TensorReader.TryRead(tensor!, values, feature))
+                if (!TryRead(bytes, inputs[at], values, feature))
                 {
                     return false;
                 }
 
                 for (var row = 0; row < rows; row++)
                 {
-                    values.AsSpan(row * width, width).CopyTo(target.Slice((row * model.Width) + column, width));
+                    values.AsSpan(row * width, width).CopyTo(target.Slice((row * _width) + column, width));
                 }
             }
 
             column += width;
         }
 
-        return column == model.Width;
+        return column == _width;
     }
 
     private void Grow(int rows)
     {
-        if (_inputs.Length < rows * model.Width)
+        if (_rows.Length >= rows)
         {
-            Array.Resize(ref _inputs, Math.Max(rows, _rows.Count * 2) * model.Width);
+            return;
         }
 
+        Array.Resize(ref _rows, rows);
+        Array.Resize(ref _inputs, rows * _width);
         for (var o = 0; o < _outputs.Length; o++)
         {
-            var needed = rows * model.Outputs[o].Width;
-            if ((_outputs[o] ??= []).Length < needed)
-            {
-                Array.Resize(ref _outputs[o], Math.Max(needed, _outputs[o].Length * 2));
-            }
+            Array.Resize(ref _outputs[o], rows * model.Outputs[o].Width);
         }
     }
 }

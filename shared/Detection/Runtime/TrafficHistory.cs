@@ -12,8 +12,13 @@ internal sealed class TrafficHistory
 {
     private const int Capacity = 512;
     private const int MaxSources = 256;
+    private static readonly Comparer<(long Start, string Instance)> s_oldestFirst = Comparer<(long Start, string Instance)>.Create((a, b) =>
+        a.Start != b.Start ? a.Start.CompareTo(b.Start) : string.CompareOrdinal(a.Instance, b.Instance));
+
     private readonly List<Entry> _entries = [];
-    private readonly SortedDictionary<(string Instance, long Start), ulong> _sources = [];
+    private readonly Dictionary<(string Instance, long Start), SourceCount> _sources = [];
+    private (string Instance, long Start) _lastSource = ("", 0);
+    private SourceCount? _lastCount;
 
     public long Events { get; private set; }
 
@@ -33,32 +38,29 @@ internal sealed class TrafficHistory
 
     public void AddRow() => Rows++;
 
-    public void Add(Contracts.Source? source, long offset, long timeUnixNano)
+    public void Add(in EventFacts facts, long offset, long timeUnixNano)
     {
         FirstTime = Events == 0 ? timeUnixNano : FirstTime;
         Events++;
         LastTime = timeUnixNano;
-        if (source is null || source.Sequence == 0)
+        if (facts.Instance is null || facts.Sequence == 0)
         {
             Expected++;
         }
         else
         {
-            var key = (source.Instance, source.StartUnixNano);
-            if (!_sources.TryGetValue(key, out var last))
+            var count = _lastCount is not null && _lastSource.Start == facts.Start && string.Equals(_lastSource.Instance, facts.Instance, StringComparison.Ordinal)
+                ? _lastCount
+                : Find(facts.Instance, facts.Start);
+            if (count.Last == 0)
             {
-                if (_sources.Count >= MaxSources)
-                {
-                    _sources.Remove(_sources.MinBy(s => s.Key.Start).Key);
-                }
-
                 Expected++;
-                _sources[key] = source.Sequence;
+                count.Last = facts.Sequence;
             }
-            else if (source.Sequence > last)
+            else if (facts.Sequence > count.Last)
             {
-                Expected += (long)Math.Min(source.Sequence - last, int.MaxValue);
-                _sources[key] = source.Sequence;
+                Expected += (long)Math.Min(facts.Sequence - count.Last, int.MaxValue);
+                count.Last = facts.Sequence;
             }
         }
 
@@ -109,11 +111,11 @@ internal sealed class TrafficHistory
         writer.WriteCount(Expected);
         writer.WriteSigned(LastTime);
         writer.WriteCount(_sources.Count);
-        foreach (var ((instance, start), sequence) in _sources)
+        foreach (var ((instance, start), count) in _sources.OrderBy(s => s.Key.Instance, StringComparer.Ordinal).ThenBy(s => s.Key.Start))
         {
             writer.WriteBytes(Encoding.UTF8.GetBytes(instance));
             writer.WriteSigned(start);
-            writer.WriteUInt64(sequence);
+            writer.WriteUInt64(count.Last);
         }
 
         writer.WriteCount(_entries.Count);
@@ -140,7 +142,7 @@ internal sealed class TrafficHistory
         {
             var instance = Encoding.UTF8.GetString(reader.ReadBytes());
             var start = reader.ReadSigned();
-            _sources[(instance, start)] = reader.ReadUInt64();
+            _sources[(instance, start)] = new SourceCount { Last = reader.ReadUInt64() };
         }
 
         var entries = reader.ReadLength(4);
@@ -150,6 +152,23 @@ internal sealed class TrafficHistory
             last = new Entry(last.Offset + reader.ReadSigned(), last.Time + reader.ReadSigned(), last.Events + reader.ReadSigned(), last.Expected + reader.ReadSigned());
             _entries.Add(last);
         }
+    }
+
+    /// <summary>The source's count, remembered for the next event; a new one has seen nothing. Beyond the limit the one that started first is forgotten.</summary>
+    private SourceCount Find(string instance, long start)
+    {
+        _lastSource = (instance, start);
+        if (!_sources.TryGetValue(_lastSource, out var count))
+        {
+            if (_sources.Count >= MaxSources)
+            {
+                _sources.Remove(_sources.Keys.MinBy(k => (k.Start, k.Instance), s_oldestFirst));
+            }
+
+            _sources.Add(_lastSource, count = new SourceCount());
+        }
+
+        return _lastCount = count;
     }
 
     private Entry? Find(long offset)
@@ -170,6 +189,12 @@ internal sealed class TrafficHistory
         }
 
         return low > 0 ? _entries[low - 1] : null;
+    }
+
+    private sealed class SourceCount
+    {
+        /// <summary>The largest number seen; 0 for none.</summary>
+        public ulong Last { get; set; }
     }
 
     private readonly record struct Entry(long Offset, long Time, long Events, long Expected);

@@ -80,7 +80,7 @@ public sealed class GroupedEvidence
     /// <param name="slot">The draw's slot.</param>
     /// <param name="elapsed">Log time since the last draw in units of the mean time between draws, ≥ 0.</param>
     /// <param name="position">Position for "since".</param>
-    /// <param name="contributions">Filled before a restart, when not empty: each variable's share of the evidence (see <see cref="Contributions"/>).</param>
+    /// <param name="contributions">Filled when the level is reached, before the restart, when not empty: each variable's share of the evidence (see <see cref="Contributions"/>).</param>
     public LatchEvent Update(ReadOnlySpan<double> values, ulong tie, int slot, double elapsed, long position, Span<double> contributions = default)
     {
         if (values.Length != _banks.Length)
@@ -96,11 +96,11 @@ public sealed class GroupedEvidence
 
         Draws++;
         Measure();
-        if (!contributions.IsEmpty)
+        if (!contributions.IsEmpty && Value >= _latch.Level)
         {
             for (var i = 0; i < _banks.Length; i++)
             {
-                contributions[i] = Value > 0 ? _weights[i] * _banks[i].Value / Value : 0;
+                contributions[i] = _weights[i] * _banks[i].Value / Value;
             }
         }
 
@@ -210,6 +210,7 @@ public sealed class GroupedEvidence
     {
         var sum = 0.0;
         var best = -1.0;
+        var strongest = -1;
         for (var i = 0; i < _banks.Length; i++)
         {
             var part = _weights[i] * _banks[i].Value;
@@ -217,10 +218,11 @@ public sealed class GroupedEvidence
             if (part > best)
             {
                 best = part;
-                Since = _banks[i].Since;
+                strongest = i;
             }
         }
 
+        Since = strongest >= 0 ? _banks[strongest].Since : Since;
         Value = sum;
     }
 }

@@ -107,7 +107,7 @@ internal static class ProcessorSuite
 
         var configuration = new MonitorGroupConfiguration { Group = "bench", Models = watched };
         var processor = new PartitionProcessor(
-            log, new Owner(), new RuntimeServices(kinds, new ProfileFitter(kinds), profiles, new BuildIdentity("bench", "none", "")), new MonitorGroupOptions { Parallelism = 1 }, () => configuration, metrics, TimeProvider.System, NullLogger.Instance);
+            log, new BenchmarkOwner("bench"), new RuntimeServices(kinds, new ProfileFitter(kinds), profiles, new BuildIdentity("bench", "none", "")), new MonitorGroupOptions { Parallelism = 1 }, () => configuration, metrics, TimeProvider.System, NullLogger.Instance);
         await processor.StartAsync(CancellationToken.None);
         var rate = await Rate(entries.Count, async () =>
         {
@@ -129,21 +129,4 @@ internal static class ProcessorSuite
     }
 
     private static float Gaussian(Random random) => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-
-    private sealed class Owner : PartitionAssignment
-    {
-        public override string Group => "bench";
-
-        public override string Topic => Topics.InferenceEvents;
-
-        public override int Partition => 0;
-
-        public override int PartitionCount => 1;
-
-        public override long OwnerEpoch => 1;
-
-        public override bool MayWrite => true;
-
-        public override ValueTask CommitAsync(long nextOffset, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
-    }
 }
