@@ -31,6 +31,7 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<OutboxSignal>();
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IncidentActions>();
+        services.AddSingleton<RearmPublisher>();
         services.AddSingleton<IncidentQueries>();
         services.AddSingleton<DailyDigest>();
         services.AddSingleton<EvidencePinner>();

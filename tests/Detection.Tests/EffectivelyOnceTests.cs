@@ -169,6 +169,70 @@ public sealed class EffectivelyOnceTests
     }
 
     [Fact]
+    public async Task A_closed_incident_arms_its_monitors_again_from_its_place_in_the_log()
+    {
+        using var silent = new Run();
+        var records = Traffic.TwoModels(Events, 2000, seed: 13).ToList();
+        await silent.FillAsync(records);
+        var once = Assert.Single((await silent.WholeAsync()).Findings, f => f.Monitor == "inputs");
+        var at = (int)once.Position.InputOffset + 300;
+        records.InsertRange(at, new RearmRequest("alpha", Family.Drift, "", "inc-1", "ann").ToRecords(1, DateTimeOffset.UnixEpoch));
+        using var calm = new Run();
+        await calm.FillAsync(records);
+        var expected = await calm.WholeAsync();
+
+        // The change still lasts: closed, it is found again. Monitors of the other family and the other model are not concerned.
+        var found = expected.Findings.Where(f => f.Monitor == "inputs").ToList();
+        Assert.Equal(2, found.Count);
+        Assert.InRange(found[1].Position.InputOffset, at + 1, at + 600);
+        Assert.InRange(found[1].SinceOffset, at + 1, found[1].Position.InputOffset);
+        var others = silent.Outcome().Findings.Where(f => f.Monitor == "all").Select(f => f.Position.InputOffset).ToList();
+        Assert.Equal(others, expected.Findings.Where(f => f.Monitor == "all").Select(f => f.Position.InputOffset > at ? f.Position.InputOffset - 1 : f.Position.InputOffset));
+
+        using var run = new Run(checkpointRecords: 97);
+        await run.FillAsync(records);
+        var random = new Random(14);
+        for (var kills = 0; ; kills++)
+        {
+            run.Log.AppendsLeft = kills < 25 ? random.Next(0, 60) : null;
+            try
+            {
+                await run.ProcessAsync(await run.StartAsync(), null, () => random.Next(1, 300));
+                await run.Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
+                break;
+            }
+            catch (KilledException)
+            {
+                Assert.True(kills < 25);
+            }
+        }
+
+        var actual = run.Outcome();
+        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
+        Assert.Equal(expected.Evidence, actual.Evidence);
+    }
+
+    [Fact]
+    public async Task A_closed_incident_about_a_client_arms_that_client_again()
+    {
+        // One client of "everything" sends high values; closing its incident lets it be found again, closing another's does not.
+        var records = Traffic.TwoModels(Events, 1500, seed: 15, shift: 2).ToList();
+        using var silent = new Run();
+        await silent.FillAsync(records);
+        var before = (await silent.WholeAsync()).Findings.Where(f => f.Client.Length > 0 && f.Variable == "x0 of a client").ToList();
+        Assert.NotEmpty(before);
+        var first = before[0];
+        var at = (int)first.Position.InputOffset + 200;
+        records.InsertRange(at, new RearmRequest("alpha", Family.Extraction, first.Client, "inc-2", "ann").ToRecords(1, DateTimeOffset.UnixEpoch));
+        using var run = new Run();
+        await run.FillAsync(records);
+        var after = (await run.WholeAsync()).Findings.Where(f => f.Client.Length > 0 && f.Variable == "x0 of a client").ToList();
+
+        Assert.True(after.Count(f => f.Client == first.Client) > before.Count(f => f.Client == first.Client));
+        Assert.Equal(before.Count(f => f.Client != first.Client), after.Count(f => f.Client != first.Client));
+    }
+
+    [Fact]
     public async Task A_torn_checkpoint_does_not_exist()
     {
         using var run = new Run(checkpointRecords: 1_000_000);

@@ -6,7 +6,7 @@ using Monitoring.Storage;
 namespace Monitoring.Alerting.Incidents;
 
 /// <summary>What people do: every act, done or refused, leaves an audit row in the same transaction.</summary>
-internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, IncidentKeeper keeper, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
+internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, IncidentKeeper keeper, AlertingMetrics metrics, OutboxSignal signal, RearmPublisher rearm, TimeProvider time)
 {
     private const int MaxText = 10_000;
 
@@ -91,9 +91,11 @@ internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox
         var now = UnixNano.Now(time);
         var name = act switch { IncidentAct.Acknowledge => "acknowledged", IncidentAct.Resolve => "resolved", _ => "falseAlarm" };
         var action = act switch { IncidentAct.Acknowledge => "incident.acknowledge", IncidentAct.Resolve => "incident.resolve", _ => "incident.falseAlarm" };
+        List<Incident> closed = [];
         var outcome = await database.WriteAsync(
             async (context, token) =>
             {
+                closed = [];
                 var incident = await context.Incidents.FirstOrDefaultAsync(i => i.Id == id, token).ConfigureAwait(false);
                 var result = incident is null ? ActOutcome.NotFound
                     : !actor.MaySee(incident.Model) ? ActOutcome.Forbidden
@@ -113,6 +115,11 @@ internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox
                     {
                         if (IncidentStateMachine.After(one.State, act) is { } state)
                         {
+                            if (one.OpenKey is not null && act != IncidentAct.Acknowledge)
+                            {
+                                closed.Add(one);
+                            }
+
                             await ApplyAsync(context, one, state, new TransitionFacts(name, actor.Name, Bounded(reason), now, now), token).ConfigureAwait(false);
                         }
                     }
@@ -125,6 +132,7 @@ internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox
         {
             metrics.Transition(name);
             signal.Set();
+            await rearm.PublishAsync(closed, actor.Name, cancellationToken).ConfigureAwait(false);
         }
 
         return outcome;

@@ -78,6 +78,14 @@ internal sealed class BetEvidence
         return seen;
     }
 
+    /// <summary>A person resolved the alarm: armed at once, evidence from 0.</summary>
+    public void Resolve()
+    {
+        _latch.Resolve();
+        Restart();
+        Value = 0;
+    }
+
     public void Save(CanonicalWriter writer)
     {
         writer.WriteDouble(Value);

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 using Google.Protobuf;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
@@ -93,15 +94,35 @@ internal sealed class EventReader
             switch (fields.Tag)
             {
                 case (1 << 3) | 2:
+                    if (!Utf8.IsValid(fields.Bytes))
+                    {
+                        return false;
+                    }
+
                     head.Id = Encoding.UTF8.GetString(fields.Bytes);
                     break;
-                case (2 << 3) | 0 or (11 << 3) | 0 or (6 << 3) | 2:
+                case (2 << 3) | 0 or (11 << 3) | 0:
                     break;
                 case (3 << 3) | 2:
-                    head.Model = Intern(fields.Bytes);
+                    if ((head.Model = Intern(fields.Bytes)) is null)
+                    {
+                        return false;
+                    }
+
                     break;
                 case (4 << 3) | 2:
-                    head.Version = Intern(fields.Bytes);
+                    if ((head.Version = Intern(fields.Bytes)) is null)
+                    {
+                        return false;
+                    }
+
+                    break;
+                case (6 << 3) | 2:
+                    if (!Utf8.IsValid(fields.Bytes))
+                    {
+                        return false;
+                    }
+
                     break;
                 case (5 << 3) | 2:
                     if (head.Client is not null || !TryReadClient(all, fields, ref head))
@@ -130,6 +151,11 @@ internal sealed class EventReader
                     head.Status = (int)fields.Value;
                     break;
                 case (10 << 3) | 2:
+                    if (!Utf8.IsValid(fields.Bytes))
+                    {
+                        return false;
+                    }
+
                     head.HasError = fields.Length > 0;
                     break;
                 case (12 << 3) | 2:
@@ -183,7 +209,7 @@ internal sealed class EventReader
         {
             var field = 1u << (int)Math.Min(fields.Tag >> 3, 31);
             var allowed = (fields.Tag & 7) switch { 0 => numbers, 2 => texts, _ => 0u };
-            if (((numbers | texts) & field) != 0 && (allowed & field) == 0)
+            if (((numbers | texts) & field) != 0 && ((allowed & field) == 0 || ((texts & field) != 0 && !Utf8.IsValid(fields.Bytes))))
             {
                 return false;
             }
@@ -198,11 +224,8 @@ internal sealed class EventReader
         var fields = new Fields(all, outer.At, outer.At + outer.Length);
         while (fields.Next())
         {
-            if (fields.Tag == ((1 << 3) | 2))
-            {
-                head.Client = Intern(fields.Bytes);
-            }
-            else if (fields.Tag >> 3 <= 4 && (fields.Tag & 7) != 2)
+            var isText = (fields.Tag & 7) == 2;
+            if (fields.Tag >> 3 <= 4 && !(isText && (fields.Tag >> 3 == 1 ? (head.Client = Intern(fields.Bytes)) is not null : Utf8.IsValid(fields.Bytes))))
             {
                 return false;
             }
@@ -220,7 +243,11 @@ internal sealed class EventReader
             switch (fields.Tag)
             {
                 case (1 << 3) | 2:
-                    head.Instance = Intern(fields.Bytes);
+                    if ((head.Instance = Intern(fields.Bytes)) is null)
+                    {
+                        return false;
+                    }
+
                     break;
                 case (2 << 3) | 0:
                     head.Start = (long)fields.Value;
@@ -252,10 +279,20 @@ internal sealed class EventReader
             switch (fields.Tag)
             {
                 case (1 << 3) | 2:
+                    if (!Utf8.IsValid(fields.Bytes))
+                    {
+                        return false;
+                    }
+
                     (nameAt, nameLength) = (fields.At, fields.Length);
                     break;
                 case (2 << 3) | 2:
                     type = TensorReader.TypeOf(fields.Bytes);
+                    if (type == ElementType.Unknown && !Utf8.IsValid(fields.Bytes))
+                    {
+                        return false;
+                    }
+
                     break;
                 case (3 << 3) | 0:
                     if (dimensions == _shape.Length)
@@ -315,8 +352,8 @@ internal sealed class EventReader
         return true;
     }
 
-    /// <summary>The string; the same object for equal bytes as long as nothing else took its place.</summary>
-    private string Intern(ReadOnlySpan<byte> utf8)
+    /// <summary>The string, the same object for equal bytes as long as nothing else took its place; null where the bytes are no text.</summary>
+    private string? Intern(ReadOnlySpan<byte> utf8)
     {
         if (utf8.IsEmpty)
         {
@@ -329,7 +366,7 @@ internal sealed class EventReader
             return slot;
         }
 
-        return slot = Encoding.UTF8.GetString(utf8);
+        return Utf8.IsValid(utf8) ? slot = Encoding.UTF8.GetString(utf8) : null;
     }
 
     private struct Head

@@ -117,6 +117,14 @@ internal sealed class EvidenceStream
         _sampleCount = 0;
     }
 
+    /// <summary>A person closed the incident: armed at once, evidence from 0.</summary>
+    public void Rearm()
+    {
+        _grouped?.Resolve();
+        _bets?.Resolve();
+        Restarted();
+    }
+
     /// <summary>Shares of the evidence at the last draw, largest first, with the variable's index in the stream.</summary>
     public IEnumerable<(int Index, double Share)> Contributions() =>
         Enumerable.Range(0, _variables.Length).Select(i => (i, _contributions[i])).OrderByDescending(c => c.Item2).ThenBy(c => c.i);

@@ -100,6 +100,8 @@ internal sealed class MonitorRuntime : IObservationSink
     /// <summary>Kind, options and profile: state made under another identity is not taken over.</summary>
     public string Identity { get; }
 
+    public Family Family => _kind.Family;
+
     /// <summary>Findings since they were last taken, in the order of the rows.</summary>
     public List<FindingDraft> Findings { get; } = [];
 
@@ -284,6 +286,38 @@ internal sealed class MonitorRuntime : IObservationSink
         finding.SampleEventIds.AddRange(found.SampleEventIds.Where(id => id != row.EventId).Take(15));
         finding.Measures.AddRange(found.Measures.OrderBy(m => m.Name, StringComparer.Ordinal).Select(m => new Measure { Name = m.Name, Value = m.Value }));
         Findings.Add(new FindingDraft(finding, row.Offset, row.EventRow, _index));
+    }
+
+    /// <summary>A person closed an incident about the model's traffic, or about one client.</summary>
+    public void Rearm(string client, long offset)
+    {
+        if (client.Length == 0)
+        {
+            foreach (var stream in _streams)
+            {
+                stream.Rearm();
+            }
+
+            _alarmed.Clear();
+        }
+        else
+        {
+            if (_subjects.TryGetValue(client, out var evidence))
+            {
+                foreach (var stream in evidence.Streams)
+                {
+                    stream.Rearm();
+                }
+
+                Latch(client, evidence);
+                _dirtySubjects.Add(client);
+            }
+
+            _alarmed.Remove(client);
+        }
+
+        _changed = true;
+        _digest = StableHash.Combine(_digest, StableHash.Combine(StableHash.Of(client), (ulong)offset));
     }
 
     public MonitorStatus Status(int partition)

@@ -279,7 +279,26 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             _gap = null;
         }
 
-        var models = await ReadAsync(batch, start, count, cancellationToken).ConfigureAwait(false);
+        // People's decisions lie among the events: what comes before one is finished first.
+        for (var (at, end) = (start, start + count); at < end;)
+        {
+            var (models, taken, rearm) = await ReadAsync(batch, at, end - at, cancellationToken).ConfigureAwait(false);
+            await ScoreAsync(models, cancellationToken).ConfigureAwait(false);
+            at += taken;
+            _next = batch[at - 1].Offset + 1;
+            _metrics.Consumed(_assignment.Group, taken);
+            if (rearm is not null)
+            {
+                Rearm(rearm, batch[at - 1].Offset);
+            }
+        }
+
+        await SendAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads the models' rows, lets their monitors work, and numbers what they found.</summary>
+    private async ValueTask ScoreAsync(List<ModelRuntime> models, CancellationToken cancellationToken)
+    {
         var work = new List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)>();
         foreach (var model in models)
         {
@@ -291,7 +310,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             }
         }
 
-        await ScoreAsync(work, cancellationToken).ConfigureAwait(false);
+        await ApplyAsync(work, cancellationToken).ConfigureAwait(false);
         var drafts = new List<FindingDraft>();
         foreach (var (monitor, batches) in work)
         {
@@ -306,10 +325,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             monitor.Findings.Clear();
         }
 
-        _next = batch[start + count - 1].Offset + 1;
-        _metrics.Consumed(_assignment.Group, count);
         Number(drafts);
-        await SendAsync(cancellationToken).ConfigureAwait(false);
 
         static int Admitted(RowBatch rows)
         {
@@ -323,8 +339,21 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         }
     }
 
-    /// <summary>Reads records and gives each model its events. The models in the order of their first event.</summary>
-    private async ValueTask<List<ModelRuntime>> ReadAsync(IReadOnlyList<LogEntry> batch, int start, int count, CancellationToken cancellationToken)
+    private void Rearm(RearmRequest request, long offset)
+    {
+        foreach (var model in _models.Values.Where(m => string.Equals(m.Name, request.Model, StringComparison.Ordinal)))
+        {
+            foreach (var monitor in model.Monitors.Where(m => m.Family == request.Family))
+            {
+                monitor.Rearm(request.Client, offset);
+                _touched.Add(model);
+                LogRearmed(model.Name, monitor.Watched.Name, request.Author, request.Incident, offset);
+            }
+        }
+    }
+
+    /// <summary>Reads records, up to a person's decision, and gives each model its events. The models in the order of their first event.</summary>
+    private async ValueTask<(List<ModelRuntime> Models, int Taken, RearmRequest? Rearm)> ReadAsync(IReadOnlyList<LogEntry> batch, int start, int count, CancellationToken cancellationToken)
     {
         _reader.Reset();
         var models = new List<ModelRuntime>();
@@ -333,6 +362,10 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             if (!_reader.TryRead(batch[i], out var decoded, out var reason))
             {
                 await SetAsideAsync(batch[i], reason, cancellationToken).ConfigureAwait(false);
+            }
+            else if (decoded.Inputs == 0 && RearmRequest.Is(batch[i]))
+            {
+                return (models, i - start + 1, RearmRequest.From(decoded.Parse()));
             }
             else if (Model(decoded.Model, decoded.Version) is { } model)
             {
@@ -350,11 +383,11 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             }
         }
 
-        return models;
+        return (models, count, null);
     }
 
     /// <summary>Every monitor is a world of its own: they run side by side, each in log order.</summary>
-    private async ValueTask ScoreAsync(List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)> work, CancellationToken cancellationToken)
+    private async ValueTask ApplyAsync(List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)> work, CancellationToken cancellationToken)
     {
         if (_options.Parallelism > 1 && work.Count > 1)
         {
@@ -567,6 +600,9 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 
     [LoggerMessage(EventId = 3003, Level = LogLevel.Warning, Message = "group {Group}: record {Origin} went to the dead letters: {Reason}")]
     private partial void LogDeadLetter(string group, string origin, string reason);
+
+    [LoggerMessage(EventId = 3006, Level = LogLevel.Information, Message = "{Model}: monitor {Monitor} is armed again because {Author} closed incident {Incident}, from offset {Offset} on")]
+    private partial void LogRearmed(string model, string monitor, string author, string incident, long offset);
 
     [LoggerMessage(EventId = 3005, Level = LogLevel.Error, Message = "{Model}: monitor {Monitor} could not take {Rows} rows and left them out; the last one: {Reason}")]
     private partial void LogFailedRows(string model, string monitor, long rows, string reason);
