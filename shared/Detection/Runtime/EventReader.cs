@@ -14,7 +14,7 @@ namespace Monitoring.Detection;
 internal sealed class EventReader
 {
     private const int InternBits = 12;
-    private static readonly MessageParser<InferenceEvent> s_parser = InferenceEvent.Parser.WithDiscardUnknownFields(true);
+    private static readonly MessageParser<InferenceEvent> s_withoutUnknown = InferenceEvent.Parser.WithDiscardUnknownFields(true);
     private readonly string?[] _strings = new string?[1 << InternBits];
     private readonly long[] _shape = new long[16];
     private TensorRange[] _tensors = new TensorRange[64];
@@ -40,7 +40,7 @@ internal sealed class EventReader
         {
             try
             {
-                value = s_parser.ParseFrom(value.Span).ToByteArray();
+                value = s_withoutUnknown.ParseFrom(InferenceEvent.Parser.ParseFrom(value.Span).ToByteArray()).ToByteArray();
             }
             catch (InvalidProtocolBufferException e)
             {
