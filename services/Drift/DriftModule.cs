@@ -14,14 +14,19 @@ public sealed class DriftModule : IServiceModule
     {
         services.AddMonitorKind<EvidenceKind>();
         services.AddMonitorService(Family.Drift);
-        services.AddMonitorKind<KsKind>();
-        services.AddMonitorKind<CvmKind>();
-        services.AddMonitorKind<ChiSquareKind>();
-        services.AddMonitorKind<PsiKind>();
-        services.AddMonitorKind<JensenShannonKind>();
-        services.AddMonitorKind<WassersteinKind>();
+        services.AddRowMonitorKind<KsKind>();
+        services.AddRowMonitorKind<CvmKind>();
+        services.AddRowMonitorKind<ChiSquareKind>();
+        services.AddRowMonitorKind<PsiKind>();
+        services.AddRowMonitorKind<JensenShannonKind>();
+        services.AddRowMonitorKind<WassersteinKind>();
         services.AddSingleton<MmdSessions>();
-        services.AddMonitorKind<MmdKind>();
+        services.AddRowMonitorKind<MmdKind>();
+        services.AddRowMonitorKind<MmdOnlineKind>();
+        services.AddRowMonitorKind<LsddKind>();
+        services.AddRowMonitorKind<ClassifierKind>();
+        services.AddRowMonitorKind<AdwinKind>();
+        services.AddRowMonitorKind<PageHinkleyKind>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

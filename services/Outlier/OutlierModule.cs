@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting;
+using Monitoring.Scoring;
 
 namespace Monitoring.Outlier;
 
@@ -12,15 +13,18 @@ public sealed class OutlierModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
-        services.AddMonitorKind<OutlierKind>();
-        services.AddMonitorKind<KnnKind>();
-        services.AddMonitorKind<IsolationForestKind>();
-        services.AddMonitorKind<MahalanobisKind>();
-        services.AddMonitorKind<EcodKind>();
-        services.AddMonitorKind<CopodKind>();
-        services.AddMonitorKind<HbosKind>();
-        services.AddMonitorKind<LofKind>();
-        services.AddMonitorKind<PcaKind>();
+        services.AddSingleton(provider => new NeighbourSearches(provider.GetRequiredService<ScoringRuntime>(), provider.GetRequiredService<ScoringKernels>()));
+        services.AddRowMonitorKind<OutlierKind>();
+        services.AddRowMonitorKind<KnnKind>();
+        services.AddRowMonitorKind<IsolationForestKind>();
+        services.AddRowMonitorKind<MahalanobisKind>();
+        services.AddRowMonitorKind<EcodKind>();
+        services.AddRowMonitorKind<CopodKind>();
+        services.AddRowMonitorKind<HbosKind>();
+        services.AddRowMonitorKind<LofKind>();
+        services.AddRowMonitorKind<PcaKind>();
+        services.AddRowMonitorKind<AutoencoderKind>();
+        services.AddRowMonitorKind<OnnxKind>();
         services.AddMonitorService(Family.Outlier);
     }
 

@@ -14,6 +14,7 @@ internal static class Program
         ["processor"] = Suites.ProcessorSuite.RunAsync,
         ["inference"] = Suites.InferenceSuite.RunAsync,
         ["kernels"] = Suites.KernelsSuite.RunAsync,
+        ["power"] = Suites.PowerSuite.RunAsync,
         ["replay"] = Suites.ReplaySuite.RunAsync,
         ["scale"] = Suites.ScaleSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,

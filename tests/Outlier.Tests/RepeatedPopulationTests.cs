@@ -16,7 +16,7 @@ public sealed class RepeatedPopulationTests
         var rows = Enumerable.Range(0, population).Select(_ => Enumerable.Range(0, width).Select(c => (float)(random.NextDouble() * Math.Pow(10, c))).ToArray()).ToArray();
         var model = new ModelDescription { Name = "m", Version = "1", Schema = ModelSchema.Numeric(width) };
         var reference = ReferenceData.Split(ReferenceData.FromMatrix(model, Draw(), draws));
-        var kind = new OutlierKind();
+        var kind = new OutlierKind(NeighbourSearches.OnVectors);
         var options = MonitorOptions.Create(kind);
         var fitted = await kind.FitAsync(new FitContext(model, reference, options, 3), TestContext.Current.CancellationToken);
         var monitor = kind.Create(new MonitorContext("outlier", model, options, fitted.Bytes, 3));

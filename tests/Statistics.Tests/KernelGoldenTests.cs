@@ -36,6 +36,24 @@ public sealed class KernelGoldenTests
     }
 
     [Fact]
+    public void Online_thresholds_are_alibi_detects_up_to_their_bootstrap()
+    {
+        var golden = GoldenFile.Load("mmd_online");
+        var (reference, columns) = golden.Matrix("x_ref");
+        var rows = reference.Length / columns;
+        var gram = Array.ConvertAll(GaussianKernel.Gram(reference, reference, columns, golden.Number("sigma")), v => (float)v);
+        var expected = golden.Numbers("thresholds");
+        var actual = OnlineThresholds.OfMmd(gram, rows, (int)golden.Number("window_size"), golden.Number("ert"), 20_000, 1);
+        Assert.Equal(expected.Length, actual.Length);
+
+        // Theirs are quantiles at 98 % of 2,000 random splits or fewer: some per cent each.
+        for (var w = 0; w < expected.Length; w++)
+        {
+            Assert.InRange(actual[w], expected[w] * 0.85, expected[w] * 1.15);
+        }
+    }
+
+    [Fact]
     public void Lsdd_agrees_with_alibi_detect()
     {
         var mmd = GoldenFile.Load("mmd").GetProperty("cases").EnumerateArray().ToDictionary(i => i.GetProperty("name").GetString()!, StringComparer.Ordinal);

@@ -53,4 +53,37 @@ public sealed class SequentialGoldenTests
 
         Assert.Equal(9, compared.Count);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_restored_detector_alarms_on_the_same_updates(bool adwin)
+    {
+        ISequentialDetector New() => adwin ? new Adwin() : new PageHinkley(threshold: 10);
+        var random = new Random(4);
+        double[] stream = [.. Enumerable.Range(0, 6_000).Select(i => random.NextDouble() + (i % 1_500 > 900 ? 1 : 0))];
+        var whole = New();
+        whole.Prime(stream.AsSpan(0, 500));
+        var expected = stream.Select(whole.Update).ToArray();
+        Assert.Contains(true, expected);
+        var part = New();
+        part.Prime(stream.AsSpan(0, 500));
+        var actual = new bool[stream.Length];
+        for (var i = 0; i < stream.Length; i++)
+        {
+            if (i % 777 == 0)
+            {
+                var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+                part.Save(new CanonicalWriter(buffer));
+                part = New();
+                var reader = new CanonicalReader(buffer.WrittenSpan);
+                part.Restore(ref reader);
+                reader.ExpectEnd();
+            }
+
+            actual[i] = part.Update(stream[i]);
+        }
+
+        Assert.Equal(expected, actual);
+    }
 }

@@ -163,8 +163,8 @@ internal sealed class BacktestEngine(MonitorKinds kinds, string device)
     private static BacktestWindow Window(WindowOutcome outcome, int lastRow, double logEvidence, double seconds) =>
         new(lastRow - outcome.Rows + 1, outcome.Rows, outcome.Statistic, outcome.PValue, logEvidence, seconds, [.. outcome.Columns.Select(c => new BacktestColumn(c.Name, c.Statistic, c.PValue))]);
 
-    // Clean values per variable: the kind's own, or what the fitted monitor sees on the held-out half. In single precision, as scores are.
-    private static async Task<IReadOnlyList<List<double>>> CalibrateAsync(IMonitor monitor, FittedParameters fitted, ReferenceData reference, CancellationToken cancellationToken)
+    /// <summary>Clean values per variable: the kind's own, or what the fitted monitor sees on the held-out half. In single precision, as scores are.</summary>
+    internal static async Task<IReadOnlyList<List<double>>> CalibrateAsync(IMonitor monitor, FittedParameters fitted, ReferenceData reference, CancellationToken cancellationToken)
     {
         var values = monitor.Variables.Select(_ => new List<double>()).ToArray();
         if (fitted.Calibration is { } columns)

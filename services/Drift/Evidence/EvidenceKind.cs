@@ -130,7 +130,7 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
 
         if (probabilities >= 0)
         {
-            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", Unit = "nats" }, (rows, row) => Entropy(rows.Output(probabilities, row))));
+            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", Unit = "nats" }, (rows, row) => OutputScores.Entropy(rows.Output(probabilities, row))));
         }
         else if (logits >= 0)
         {
@@ -147,14 +147,6 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
                 (rows, row) => rows.HasOutput(regression) ? rows.Output(regression, row)[at] : float.NaN));
         }
     }
-
-    /// <summary>Entropy in nats; one number p is the probability of the positive class; an output that did not come is missing.</summary>
-    internal static float Entropy(ReadOnlySpan<float> probabilities) => probabilities.Length switch
-    {
-        0 => float.NaN,
-        1 => (float)ImageStatistics.Entropy([probabilities[0], 1 - probabilities[0]]),
-        _ => (float)ImageStatistics.Entropy(probabilities),
-    };
 
     internal static float EntropyOfLogits(ReadOnlySpan<float> logits)
     {

@@ -6,7 +6,7 @@ namespace Monitoring.Drift;
 /// Random Fourier features of the Gaussian kernel (Rahimi and Recht 2007): z(x) = √(2/D)·cos(Ωx + b), Ω ~ N(0, σ⁻²I),
 /// b ~ U[0, 2π), so that z(x)·z(y) ≈ k(x, y) and ‖z‖² ≤ 2.
 /// </summary>
-internal sealed class FourierFeatures
+internal sealed class FourierFeatures : IFeatureMap
 {
     private readonly int _columns;
     private readonly float[] _frequencies;

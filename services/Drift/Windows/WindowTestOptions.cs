@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Monitoring.Detection;
 
 namespace Monitoring.Drift;
 
 /// <summary>What all window tests share.</summary>
-public abstract record WindowTestOptions
+public abstract record WindowTestOptions : RowOptions
 {
     [Description("Rows of a window.")]
     [Range(20, 1_000_000)]

@@ -4,7 +4,7 @@ using Monitoring.Statistics;
 namespace Monitoring.Outlier;
 
 /// <summary>The kind <c>knn</c>; see README.md beside it.</summary>
-public sealed class KnnKind : RowOutlierKind<KnnOptions>
+public sealed class KnnKind(NeighbourSearches searches) : RowOutlierKind<KnnOptions>
 {
     public override string Name => "knn";
 
@@ -13,5 +13,5 @@ public sealed class KnnKind : RowOutlierKind<KnnOptions>
     private protected override bool LeavesOneOut => true;
 
     private protected override IRowScorer Build(ReadOnlySpan<double> reference, RowEncoder encoder, KnnOptions options, ulong seed) =>
-        new NeighbourScorer(reference, encoder.Columns, options.K, options.Method);
+        new NeighbourScorer(reference, encoder.Columns, options.K, options.Method, searches.Of(options.Search));
 }

@@ -13,4 +13,7 @@ public sealed record KnnOptions : RowOutlierOptions
 
     [Description("Which summary of the k distances is the score: largest, mean or median.")]
     public NeighbourDistance Method { get; set; } = NeighbourDistance.Largest;
+
+    [Description("How neighbours are found: auto (graphs on a GPU, vectors on a CPU), graph or vectors. The scores are the same.")]
+    public NeighbourSearchKind Search { get; set; } = NeighbourSearchKind.Auto;
 }

@@ -4,7 +4,7 @@ using Monitoring.Statistics;
 namespace Monitoring.Outlier;
 
 /// <summary>The kind <c>lof</c>; see README.md beside it.</summary>
-public sealed class LofKind : RowOutlierKind<LofOptions>
+public sealed class LofKind(NeighbourSearches searches) : RowOutlierKind<LofOptions>
 {
     public override string Name => "lof";
 
@@ -13,5 +13,5 @@ public sealed class LofKind : RowOutlierKind<LofOptions>
     private protected override bool LeavesOneOut => true;
 
     private protected override IRowScorer Build(ReadOnlySpan<double> reference, RowEncoder encoder, LofOptions options, ulong seed) =>
-        new LocalOutlierFactor(reference, encoder.Columns, options.K);
+        new LocalOutlierFactor(reference, encoder.Columns, options.K, searches.Of(NeighbourSearchKind.Auto));
 }

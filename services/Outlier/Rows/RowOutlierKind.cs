@@ -31,8 +31,7 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
     {
         ArgumentNullException.ThrowIfNull(context);
         var all = context.Reference.All;
-        int[] indices = [.. Enumerable.Range(0, all.Count)];
-        var keep = Sample(all, indices, Math.Min(options.MaximumReference, (int)Math.Max(MinimumRows, MaximumValues / Math.Max(1, all.Width))), context.Seed);
+        var keep = Sample(all, Math.Min(options.MaximumReference, (int)Math.Max(MinimumRows, MaximumValues / Math.Max(1, all.Width))), context.Seed);
         if (keep.Length < MinimumRows)
         {
             throw new FitException($"{Name} needs at least {MinimumRows} reference rows to fit on, got {keep.Length}");
@@ -46,9 +45,9 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
         var output = new ArrayBufferWriter<byte>();
         encoder.Save(output);
         new CanonicalWriter(output).WriteBytes(MemoryMarshal.AsBytes(reference.AsSpan()));
-        if (keep.Length < indices.Length)
+        if (keep.Length < all.Count)
         {
-            context.Warn($"{keep.Length} of {indices.Length} reference rows are kept (maximumReference)");
+            context.Warn($"{keep.Length} of {all.Count} reference rows are kept (maximumReference)");
         }
 
         var values = Array.ConvertAll(reference, v => (double)v);
@@ -106,9 +105,9 @@ public abstract class RowOutlierKind<TOptions> : MonitorKind<TOptions>
         return new RowOutlierMonitor(encoder, Build(reference, encoder, options, context.Seed));
     }
 
-    // A sample without replacement that does not depend on the order of the rows.
-    private static int[] Sample(RowBatch rows, int[] indices, int limit, ulong seed) =>
-        indices.Length <= limit
-            ? indices
-            : [.. indices.OrderBy(i => StableHash.Combine(rows.Rows[i].EventHash, seed)).Take(limit).Order()];
+    /// <summary>A sample without replacement that does not depend on the order of the rows.</summary>
+    private protected static int[] Sample(RowBatch rows, int limit, ulong seed) =>
+        rows.Count <= limit
+            ? [.. Enumerable.Range(0, rows.Count)]
+            : [.. Enumerable.Range(0, rows.Count).OrderBy(i => StableHash.Combine(rows.Rows[i].EventHash, seed)).Take(limit).Order()];
 }

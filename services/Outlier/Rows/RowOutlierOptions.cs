@@ -5,7 +5,7 @@ using Monitoring.Detection;
 namespace Monitoring.Outlier;
 
 /// <summary>What all kinds that score rows against a reference share.</summary>
-public abstract record RowOutlierOptions
+public abstract record RowOutlierOptions : RowOptions
 {
     [Description("How columns are made comparable: auto (none for images, standard for rows), standard or none.")]
     public ColumnScaling Scaling { get; set; } = ColumnScaling.Auto;

@@ -90,6 +90,9 @@ public sealed class RowBatch
     /// <summary>Predicted class of a row from probabilities, logits or label; −1 where the model tells none.</summary>
     public int PredictedClass(int row) => (_classes ??= ComputeClasses())[row];
 
+    /// <summary>The same rows with other inputs, as <paramref name="model"/> describes them; its outputs are those of <see cref="Model"/>.</summary>
+    public RowBatch With(ModelDescription model, float[] inputs) => new(model, inputs, _outputs, _rows, Events);
+
     /// <summary>The rows <paramref name="start"/> … <paramref name="start"/> + <paramref name="count"/> − 1 as a batch of their own (copied).</summary>
     public RowBatch Slice(int start, int count) => Select(Enumerable.Range(start, count).ToArray());
 

@@ -74,6 +74,34 @@ public sealed class ReferenceData
         return new ReferenceData(all, [.. fit], [.. calibration], labels, additional ?? new Dictionary<string, RowBatch>(StringComparer.Ordinal));
     }
 
+    /// <summary>The same rows, seen otherwise; the split stays.</summary>
+    /// <param name="all">As many rows as <see cref="All"/>, in its order.</param>
+    public ReferenceData With(RowBatch all)
+    {
+        ArgumentNullException.ThrowIfNull(all);
+        return all.Count == All.Count
+            ? new ReferenceData(all, [.. FitRows], [.. CalibrationRows], Labels, _additional)
+            : throw new ArgumentException($"{all.Count} rows in place of {All.Count}", nameof(all));
+    }
+
+    /// <summary>Some of the rows, in the order of <see cref="All"/>; each stays on its side of the split.</summary>
+    public ReferenceData Select(IReadOnlyList<int> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        var position = new Dictionary<int, int>();
+        for (var i = 0; i < rows.Count; i++)
+        {
+            position.Add(rows[i], i);
+        }
+
+        return new ReferenceData(
+            All.Select(rows),
+            [.. FitRows.Where(position.ContainsKey).Select(r => position[r])],
+            [.. CalibrationRows.Where(position.ContainsKey).Select(r => position[r])],
+            Labels is null ? null : [.. rows.Select(r => Labels[r])],
+            _additional);
+    }
+
     /// <summary>
     /// Reference data from a matrix, as <c>fit</c> and <c>backtest</c> read it from files: ids <c>row-0</c>, <c>row-1</c>, …; times
     /// where given.

@@ -60,6 +60,24 @@ public sealed class LeastSquaresDensityDifference
     /// <summary>Reference rows that take part in h.</summary>
     public int ReferenceRows => _referenceKernel.Length / Centres;
 
+    /// <summary>Numbers per row.</summary>
+    public int Columns => _columns;
+
+    /// <summary>Random orders of the stacked rows, the same for the same seed.</summary>
+    public int[][] Permutations(int windowRows, int count, ulong seed)
+    {
+        var random = new Random(unchecked((int)(seed ^ (seed >> 32))));
+        var permutations = new int[count][];
+        for (var p = 0; p < count; p++)
+        {
+            int[] order = [.. Enumerable.Range(0, ReferenceRows + windowRows)];
+            random.Shuffle(order);
+            permutations[p] = order;
+        }
+
+        return permutations;
+    }
+
     /// <summary>
     /// Compares a window. Each permutation lists all stacked rows (reference rows first, then window rows), the first
     /// <see cref="ReferenceRows"/> of which play the reference.

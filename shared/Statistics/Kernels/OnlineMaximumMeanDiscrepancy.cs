@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Numerics.Tensors;
 
 namespace Monitoring.Statistics;
@@ -56,18 +57,67 @@ public sealed class OnlineMaximumMeanDiscrepancy
         _rows = new double[_window * columns];
         _withReference = new double[_window];
         _withinWindow = new double[_window * _window];
-        _squares = new double[_count];
+        _squares = new double[_window];
         for (var i = 0; i < _window; i++)
         {
-            Insert(initial.Slice(i * columns, columns));
+            Insert(initial.Slice(i * columns, columns), KernelSum(initial.Slice(i * columns, columns)));
         }
     }
 
     /// <summary>Replaces the oldest row of the window and returns MMD².</summary>
-    public double Update(ReadOnlySpan<double> row)
+    public double Update(ReadOnlySpan<double> row) => Update(row, KernelSum(row));
+
+    /// <summary>The same with the row's <see cref="KernelSum"/>, taken before.</summary>
+    public double Update(ReadOnlySpan<double> row, double kernelSum)
     {
-        Insert(row);
+        Insert(row, kernelSum);
         return Statistic();
+    }
+
+    /// <summary>Σ k(row, ·) over the sub-reference: the expensive part of an update, and a function of the row alone. Safe to call from several threads at once.</summary>
+    public double KernelSum(ReadOnlySpan<double> row)
+    {
+        if (row.Length != _columns)
+        {
+            throw new ArgumentException($"a row has {_columns} values, got {row.Length}", nameof(row));
+        }
+
+        var squares = ArrayPool<double>.Shared.Rent(_count);
+        try
+        {
+            return KernelSum(row, squares.AsSpan(0, _count));
+        }
+        finally
+        {
+            ArrayPool<double>.Shared.Return(squares);
+        }
+    }
+
+    /// <summary>The window's rows by slot and the slot that the next row takes.</summary>
+    public void Save(CanonicalWriter writer)
+    {
+        writer.WriteCount(_next);
+        writer.WriteDoubles(_rows);
+        writer.WriteDoubles(_withReference);
+    }
+
+    public void Restore(ref CanonicalReader reader)
+    {
+        var next = reader.ReadCount();
+        double[] rows = reader.ReadDoubles(), withReference = reader.ReadDoubles();
+        if (next >= _window || rows.Length != _rows.Length || withReference.Length != _window)
+        {
+            throw new InvalidDataException("a window of another shape");
+        }
+
+        // In the order of the slots: every kernel value is a function of its two rows.
+        _next = 0;
+        for (var slot = 0; slot < _window; slot++)
+        {
+            Insert(rows.AsSpan(slot * _columns, _columns), withReference[slot]);
+        }
+
+        _next = (int)next;
     }
 
     /// <summary>MMD² of the present window.</summary>
@@ -77,7 +127,7 @@ public sealed class OnlineMaximumMeanDiscrepancy
         return _referenceMean + within - (2 * TensorPrimitives.Sum<double>(_withReference) / ((double)_window * _count));
     }
 
-    private void Insert(ReadOnlySpan<double> row)
+    private void Insert(ReadOnlySpan<double> row, double kernelSum)
     {
         if (row.Length != _columns)
         {
@@ -87,7 +137,7 @@ public sealed class OnlineMaximumMeanDiscrepancy
         var slot = _next;
         _next = (_next + 1) % _window;
         row.CopyTo(_rows.AsSpan(slot * _columns, _columns));
-        _withReference[slot] = KernelSum(row);
+        _withReference[slot] = kernelSum;
         for (var i = 0; i < _window; i++)
         {
             double squared = 0;
@@ -97,15 +147,20 @@ public sealed class OnlineMaximumMeanDiscrepancy
                 squared += difference * difference;
             }
 
-            var value = i == slot ? 0 : Math.Exp(squared * _scale);
-            _withinWindow[(slot * _window) + i] = value;
-            _withinWindow[(i * _window) + slot] = value;
+            _squares[i] = squared * _scale;
+        }
+
+        TensorPrimitives.Exp<double>(_squares, _squares);
+        _squares[slot] = 0;
+        for (var i = 0; i < _window; i++)
+        {
+            _withinWindow[(slot * _window) + i] = _squares[i];
+            _withinWindow[(i * _window) + slot] = _squares[i];
         }
     }
 
-    private double KernelSum(ReadOnlySpan<double> row)
+    private double KernelSum(ReadOnlySpan<double> row, Span<double> squares)
     {
-        var squares = _squares.AsSpan();
         squares.Clear();
         for (var c = 0; c < _columns; c++)
         {

@@ -8,17 +8,18 @@ public sealed class LocalOutlierFactor : ILeaveOneOutScorer
 {
     // As scikit-learn: duplicates must not divide by zero.
     private const double Epsilon = 1e-10;
-    private readonly NearestNeighbours _neighbours;
+    private readonly INeighbourSearch _neighbours;
     private readonly int _k;
     private readonly double[] _kDistance;
     private readonly double[] _density;
 
     /// <param name="reference">At least two rows; with k or fewer, k is one less than the number of rows.</param>
-    public LocalOutlierFactor(ReadOnlySpan<double> reference, int columns, int k = 20)
+    /// <param name="search">Makes the search; null for the one on vector units.</param>
+    public LocalOutlierFactor(ReadOnlySpan<double> reference, int columns, int k = 20, NeighbourSearchFactory? search = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         var n = RowShape.CheckReference(reference, columns, 2);
-        _neighbours = new NearestNeighbours(reference, columns);
+        _neighbours = search?.Invoke(reference, columns) ?? new NearestNeighbours(reference, columns);
         _k = Math.Min(k, n - 1);
         var indices = new int[n * _k];
         var distances = new double[n * _k];

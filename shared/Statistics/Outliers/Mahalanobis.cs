@@ -4,11 +4,19 @@ namespace Monitoring.Statistics;
 
 /// <summary>
 /// Squared Mahalanobis distance (x − μ)ᵀ C⁻¹ (x − μ) to a frozen mean and covariance. From a reference: sample covariance
-/// (ddof 1) of standardised columns plus the smallest ridge, from 0 up by powers of ten, that makes it positive definite.
+/// (ddof 1) of standardised columns plus the smallest ridge, from 0 up by powers of ten, that makes it positive definite. With more than a thousand
+/// columns and fewer rows than those, the same distance with a ridge of 1e-6 in the space of the rows (Woodbury's identity): no d × d matrix.
 /// </summary>
 public sealed class Mahalanobis : IRowScorer
 {
+    private const int WideColumns = 1_000;
+    private const double WideRidge = 1e-6;
     private readonly double[] _mean;
+
+    // Rows standardised and divided by √(n − 1), with the whitening of ρI + XXᵀ; empty where the covariance itself is used.
+    private readonly double[] _scaled = [];
+    private readonly double[] _scale = [];
+    private readonly int _rows;
 
     // L⁻¹, so that the distance is ‖L⁻¹(x − μ)‖².
     private readonly double[] _whitening;
@@ -18,6 +26,39 @@ public sealed class Mahalanobis : IRowScorer
         var n = RowShape.CheckReference(reference, columns, 2);
         Columns = columns;
         (_mean, var scale) = ColumnMoments.MeanAndDeviation(reference, columns);
+        if (columns > WideColumns && n < columns)
+        {
+            (_rows, _scale, Ridge) = (n, scale, WideRidge);
+            _scaled = new double[n * columns];
+            var gram = new double[n * n];
+            for (var i = 0; i < n; i++)
+            {
+                var row = _scaled.AsSpan(i * columns, columns);
+                TensorPrimitives.Subtract(reference.Slice(i * columns, columns), _mean, row);
+                TensorPrimitives.Divide(row, scale, row);
+                TensorPrimitives.Divide(row, Math.Sqrt(n - 1), row);
+                for (var j = 0; j <= i; j++)
+                {
+                    gram[(i * n) + j] = gram[(j * n) + i] = TensorPrimitives.Dot<double>(row, _scaled.AsSpan(j * columns, columns)) + (i == j ? WideRidge : 0);
+                }
+            }
+
+            // ρ > 0 on the diagonal of a Gram matrix: positive definite but for rounding, which a larger ridge takes.
+            double[]? dual = null;
+            for (var extra = 0.0; dual is null; extra = extra == 0 ? 1e-9 * Math.Max(1, gram[0]) : extra * 10)
+            {
+                for (var i = 0; i < n && extra > 0; i++)
+                {
+                    gram[(i * n) + i] += extra;
+                }
+
+                dual = SymmetricMatrix.Cholesky(gram, n);
+            }
+
+            _whitening = Whitening(dual, n);
+            return;
+        }
+
         var covariance = new double[columns * columns];
         var z = new double[columns];
         for (var i = 0; i < n; i++)
@@ -72,6 +113,12 @@ public sealed class Mahalanobis : IRowScorer
         for (var i = 0; i < count; i++)
         {
             TensorPrimitives.Subtract(rows.Slice(i * Columns, Columns), _mean, centred);
+            if (_rows > 0)
+            {
+                scores[i] = ScoreWide(centred);
+                continue;
+            }
+
             double sum = 0;
             for (var k = 0; k < Columns; k++)
             {
@@ -81,6 +128,26 @@ public sealed class Mahalanobis : IRowScorer
 
             scores[i] = sum;
         }
+    }
+
+    // zᵀ(ρI + XᵀX)⁻¹z = (‖z‖² − ‖L⁻¹Xz‖²)/ρ, LLᵀ = ρI + XXᵀ.
+    private double ScoreWide(double[] z)
+    {
+        TensorPrimitives.Divide(z, _scale, z);
+        var products = new double[_rows];
+        for (var r = 0; r < _rows; r++)
+        {
+            products[r] = TensorPrimitives.Dot<double>(z, _scaled.AsSpan(r * Columns, Columns));
+        }
+
+        var explained = 0.0;
+        for (var k = 0; k < _rows; k++)
+        {
+            var projection = TensorPrimitives.Dot<double>(products.AsSpan(0, k + 1), _whitening.AsSpan(k * _rows, k + 1));
+            explained += projection * projection;
+        }
+
+        return Math.Max(0, TensorPrimitives.Dot<double>(z, z) - explained) / WideRidge;
     }
 
     private static bool WellConditioned(double[] factor, int size)

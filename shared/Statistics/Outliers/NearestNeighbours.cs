@@ -11,7 +11,7 @@ namespace Monitoring.Statistics;
 /// nothing cancels; candidates in single precision, the answer's distances again in double. Cost O(n·d) a row, four rows
 /// and one vector of reference rows at a time.
 /// </summary>
-public sealed class NearestNeighbours
+public sealed class NearestNeighbours : INeighbourSearch
 {
     // Candidates beyond k that survive the single-precision pass, so that its rounding cannot lose a true neighbour.
     private const int Margin = 3;
@@ -49,19 +49,11 @@ public sealed class NearestNeighbours
         }
     }
 
-    /// <summary>Reference rows.</summary>
     public int Count { get; }
 
     public int Columns { get; }
 
-    /// <summary>
-    /// The k nearest reference rows of each row, nearest first.
-    /// </summary>
-    /// <param name="rows">Finite rows, row-major.</param>
-    /// <param name="k">1 ≤ k ≤ the reference rows that may answer.</param>
-    /// <param name="indices">k a row.</param>
-    /// <param name="distances">k a row, Euclidean.</param>
-    /// <param name="self">Index of the reference row that row 0 is, the next of row 1, …: a row is no neighbour of itself. −1 for new rows.</param>
+    /// <inheritdoc/>
     public void Find(ReadOnlySpan<double> rows, int k, Span<int> indices, Span<double> distances, int self = -1)
     {
         var count = GaussianKernel.Rows(rows, Columns);

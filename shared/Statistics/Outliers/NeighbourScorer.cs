@@ -3,16 +3,17 @@ namespace Monitoring.Statistics;
 /// <summary>k-nearest-neighbour outlier score: a summary of the Euclidean distances to the k nearest reference rows.</summary>
 public sealed class NeighbourScorer : ILeaveOneOutScorer
 {
-    private readonly NearestNeighbours _neighbours;
+    private readonly INeighbourSearch _neighbours;
     private readonly int _k;
     private readonly NeighbourDistance _method;
     private readonly Lazy<double[]> _referenceScores;
 
     /// <param name="reference">At least one row; with fewer than k, k is the number of rows.</param>
-    public NeighbourScorer(ReadOnlySpan<double> reference, int columns, int k = 5, NeighbourDistance method = NeighbourDistance.Largest)
+    /// <param name="search">Makes the search; null for the one on vector units.</param>
+    public NeighbourScorer(ReadOnlySpan<double> reference, int columns, int k = 5, NeighbourDistance method = NeighbourDistance.Largest, NeighbourSearchFactory? search = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
-        _neighbours = new NearestNeighbours(reference, columns);
+        _neighbours = search?.Invoke(reference, columns) ?? new NearestNeighbours(reference, columns);
         _k = Math.Min(k, _neighbours.Count);
         _method = method;
         var rows = reference.ToArray();

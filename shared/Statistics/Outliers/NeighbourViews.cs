@@ -12,7 +12,7 @@ public sealed class NeighbourViews : ILeaveOneOutScorer
 
     // Duplicates of reference rows have distance 0: far below every other, but finite.
     private const double Floor = 1e-9;
-    private readonly NearestNeighbours[] _neighbours;
+    private readonly INeighbourSearch[] _neighbours;
     private readonly double[][] _scalings;
     private readonly TailSurprisal[] _nearest;
     private readonly TailSurprisal[] _mean;
@@ -20,14 +20,15 @@ public sealed class NeighbourViews : ILeaveOneOutScorer
 
     /// <param name="reference">At least three finite rows.</param>
     /// <param name="scalings">Per view, the factor of every column.</param>
-    public NeighbourViews(ReadOnlySpan<double> reference, int columns, IReadOnlyList<double[]> scalings)
+    /// <param name="search">Makes the searches; null for the one on vector units.</param>
+    public NeighbourViews(ReadOnlySpan<double> reference, int columns, IReadOnlyList<double[]> scalings, NeighbourSearchFactory? search = null)
     {
         ArgumentNullException.ThrowIfNull(scalings);
         var n = RowShape.CheckReference(reference, columns, 3);
         Columns = columns;
         _depth = Math.Min(Depth, n - 1);
         _scalings = [.. scalings];
-        _neighbours = new NearestNeighbours[_scalings.Length];
+        _neighbours = new INeighbourSearch[_scalings.Length];
         _nearest = new TailSurprisal[_scalings.Length];
         _mean = new TailSurprisal[_scalings.Length];
         ReferenceScores = new double[n];
@@ -35,7 +36,7 @@ public sealed class NeighbourViews : ILeaveOneOutScorer
         for (var v = 0; v < _scalings.Length; v++)
         {
             var rows = Scale(reference, _scalings[v]);
-            _neighbours[v] = new NearestNeighbours(rows, columns);
+            _neighbours[v] = search?.Invoke(rows, columns) ?? new NearestNeighbours(rows, columns);
             logs[v] = Logs(_neighbours[v], rows, self: 0);
             _nearest[v] = new TailSurprisal(logs[v].Nearest);
             _mean[v] = new TailSurprisal(logs[v].Mean);
@@ -65,7 +66,7 @@ public sealed class NeighbourViews : ILeaveOneOutScorer
         }
     }
 
-    private (double[] Nearest, double[] Mean) Logs(NearestNeighbours neighbours, double[] rows, int self)
+    private (double[] Nearest, double[] Mean) Logs(INeighbourSearch neighbours, double[] rows, int self)
     {
         var count = rows.Length / Columns;
         var indices = new int[count * _depth];

@@ -4,7 +4,8 @@ namespace Monitoring.Statistics;
 
 /// <summary>
 /// Principal components of standardised columns (population standard deviation). The score is Shyu et al.'s (2003)
-/// Σ_k (z·v_k)²/λ_k over components with λ_k above <c>1e-10</c> of the largest: it does not depend on the components' signs.
+/// Σ_k (z·v_k)²/λ_k over components with λ_k above <c>1e-10</c> of the largest: it does not depend on the components' signs. With fewer rows
+/// than columns the components come from the rows' products (the same ones; the rest has no variance).
 /// </summary>
 public sealed class PrincipalComponents : IRowScorer
 {
@@ -19,19 +20,8 @@ public sealed class PrincipalComponents : IRowScorer
         var n = RowShape.CheckReference(reference, columns, 2);
         Columns = columns;
         (_mean, _scale) = ColumnMoments.MeanAndDeviation(reference, columns);
-        var covariance = new double[columns * columns];
-        var z = new double[columns];
-        for (var i = 0; i < n; i++)
-        {
-            Standardise(reference.Slice(i * columns, columns), z);
-            for (var c = 0; c < columns; c++)
-            {
-                VectorKernels.AddScaled(z, z[c] / (n - 1), covariance.AsSpan(c * columns, columns));
-            }
-        }
-
-        var (values, vectors) = SymmetricMatrix.Eigen(covariance, columns);
-        _kept = values.Take(components ?? columns).Count(v => v > values[0] * 1e-10 && v > 0);
+        var (values, vectors) = n < columns ? FromProducts(reference, n) : FromCovariance(reference, n);
+        _kept = values.Take(components ?? values.Length).Count(v => v > values[0] * 1e-10 && v > 0);
         _weighted = vectors[..(_kept * columns)];
         for (var k = 0; k < _kept; k++)
         {
@@ -83,6 +73,56 @@ public sealed class PrincipalComponents : IRowScorer
         }
 
         return sum;
+    }
+
+    private (double[] Values, double[] Vectors) FromCovariance(ReadOnlySpan<double> reference, int n)
+    {
+        var covariance = new double[Columns * Columns];
+        var z = new double[Columns];
+        for (var i = 0; i < n; i++)
+        {
+            Standardise(reference.Slice(i * Columns, Columns), z);
+            for (var c = 0; c < Columns; c++)
+            {
+                VectorKernels.AddScaled(z, z[c] / (n - 1), covariance.AsSpan(c * Columns, Columns));
+            }
+        }
+
+        return SymmetricMatrix.Eigen(covariance, Columns);
+    }
+
+    // ZZᵀ/(n − 1) = UΛUᵀ has the covariance's eigenvalues; its components are Zᵀu/‖Zᵀu‖.
+    private (double[] Values, double[] Vectors) FromProducts(ReadOnlySpan<double> reference, int n)
+    {
+        var z = new double[n * Columns];
+        var products = new double[n * n];
+        for (var i = 0; i < n; i++)
+        {
+            Standardise(reference.Slice(i * Columns, Columns), z.AsSpan(i * Columns, Columns));
+            for (var j = 0; j <= i; j++)
+            {
+                products[(i * n) + j] = products[(j * n) + i] = TensorPrimitives.Dot<double>(z.AsSpan(i * Columns, Columns), z.AsSpan(j * Columns, Columns)) / (n - 1);
+            }
+        }
+
+        var (values, rows) = SymmetricMatrix.Eigen(products, n);
+        var vectors = new double[n * Columns];
+        for (var k = 0; k < n; k++)
+        {
+            var vector = vectors.AsSpan(k * Columns, Columns);
+            for (var i = 0; i < n; i++)
+            {
+                VectorKernels.AddScaled(z.AsSpan(i * Columns, Columns), rows[(k * n) + i], vector);
+            }
+
+            var norm = TensorPrimitives.Norm<double>(vector);
+            if (norm > 0)
+            {
+                TensorPrimitives.Divide(vector, TensorPrimitives.MaxMagnitude<double>(vector) < 0 ? -norm : norm, vector);
+            }
+        }
+
+        return (values, vectors);
     }
 
     private void Standardise(ReadOnlySpan<double> row, Span<double> z)

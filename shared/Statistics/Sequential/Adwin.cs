@@ -6,7 +6,7 @@ namespace Monitoring.Statistics;
 /// histogram: at most <c>maxBuckets</c> buckets of each size 2^i. O(log width) per look, a look every <c>clock</c> values.
 /// No false-alarm guarantee with the empirical variance: for one, use evidence.
 /// </summary>
-public sealed class Adwin
+public sealed class Adwin : ISequentialDetector
 {
     private readonly double _delta;
     private readonly int _clock;
@@ -69,6 +69,67 @@ public sealed class Adwin
         Insert(value);
         _changed = ++_ticks % _clock == 0 && Width > _gracePeriod && Shrink();
         return _changed;
+    }
+
+    /// <summary>Fills the window with what is usual; a change within it shortens the window and is no alarm.</summary>
+    public void Prime(ReadOnlySpan<double> values)
+    {
+        foreach (var value in values)
+        {
+            Insert(value);
+            _ = ++_ticks % _clock == 0 && Width > _gracePeriod && Shrink();
+        }
+
+        _changed = false;
+    }
+
+    public void Save(CanonicalWriter writer)
+    {
+        writer.WriteCount(_ticks);
+        writer.WriteByte(_changed ? (byte)1 : (byte)0);
+        writer.WriteCount(Width);
+        writer.WriteDoubles([Total, SumOfSquares]);
+        writer.WriteCount(_rows);
+        for (var row = 0; row < _rows; row++)
+        {
+            writer.WriteDoubles(_totals.AsSpan(row * Stride, _counts[row]));
+            writer.WriteDoubles(_variances.AsSpan(row * Stride, _counts[row]));
+        }
+    }
+
+    public void Restore(ref CanonicalReader reader)
+    {
+        _ticks = reader.ReadCount();
+        _changed = reader.ReadByte() == 1;
+        Width = reader.ReadCount();
+        var sums = reader.ReadDoubles();
+        _rows = reader.ReadLength(2);
+        if (sums.Length != 2 || _rows is < 1 or > 62)
+        {
+            throw new InvalidDataException("an ADWIN window of another shape");
+        }
+
+        (Total, SumOfSquares) = (sums[0], sums[1]);
+        if (_rows > _counts.Length)
+        {
+            Array.Resize(ref _counts, _rows);
+            Array.Resize(ref _totals, _rows * Stride);
+            Array.Resize(ref _variances, _rows * Stride);
+        }
+
+        Array.Clear(_counts);
+        for (var row = 0; row < _rows; row++)
+        {
+            double[] totals = reader.ReadDoubles(), variances = reader.ReadDoubles();
+            if (totals.Length > Stride || variances.Length != totals.Length)
+            {
+                throw new InvalidDataException($"a row of {totals.Length} buckets, at most {Stride} fit");
+            }
+
+            _counts[row] = totals.Length;
+            totals.CopyTo(_totals, row * Stride);
+            variances.CopyTo(_variances, row * Stride);
+        }
     }
 
     private void Reset()

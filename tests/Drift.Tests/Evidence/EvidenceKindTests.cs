@@ -108,7 +108,7 @@ public sealed class EvidenceKindTests
     [InlineData(new float[] { 0.2f, 0.8f }, new float[] { 0, 1.3862944f })]
     [InlineData(new float[] { 0.8f }, new float[] { 1.3862944f })]
     public void Entropy_of_logits_is_that_of_their_probabilities(float[] probabilities, float[] logits) =>
-        Assert.Equal(EvidenceKind.Entropy(probabilities), EvidenceKind.EntropyOfLogits(logits), 1e-6f);
+        Assert.Equal(OutputScores.Entropy(probabilities), EvidenceKind.EntropyOfLogits(logits), 1e-6f);
 
     /// <summary>Fitted on clean rows, the combined evidence finds a shifted column and a new category and names them.</summary>
     [Theory]

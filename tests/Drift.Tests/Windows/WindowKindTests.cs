@@ -43,6 +43,23 @@ public sealed class WindowKindTests : IAsyncLifetime
         Assert.Equal(result, test.Test(window, 50, 3, TestContext.Current.CancellationToken));
     }
 
+    [Theory]
+    [InlineData("lsdd")]
+    [InlineData("classifier")]
+    public async Task Window_p_values_hold_their_level(string kind)
+    {
+        // p ≤ 5 % in 200 windows of clean rows against ten references: the 99.9 % binomial margin is 21; the same rows of a reference are used 20 times.
+        var rejected = 0;
+        for (var trial = 0; trial < 10; trial++)
+        {
+            var monitor = (IWindowedMonitor)await CreateAsync(kind, Gaussian(600 * 3, 500 + trial), ("window", "100"));
+            monitor.WindowClosed = w => rejected += w.PValue <= 0.05 ? 1 : 0;
+            await FeedAsync(monitor, Batch(Gaussian(2_000 * 3, 700 + trial)), 0, 2_000);
+        }
+
+        Assert.InRange(rejected, 0, 28);
+    }
+
     [Fact]
     public void Type_I_error_of_mmd_lies_within_the_binomial_margin()
     {
@@ -71,6 +88,11 @@ public sealed class WindowKindTests : IAsyncLifetime
     [InlineData("psi")]
     [InlineData("jensen-shannon")]
     [InlineData("mmd")]
+    [InlineData("mmd-online")]
+    [InlineData("lsdd")]
+    [InlineData("classifier")]
+    [InlineData("adwin")]
+    [InlineData("page-hinkley")]
     public async Task Evidence_shrinks_on_clean_rows_and_grows_after_a_shift(string kind)
     {
         // The largest Shiryaev-Roberts value over 4,000 clean draws of 10 streams: at level 10⁵, 0.4 alarms are allowed in all.
@@ -93,6 +115,11 @@ public sealed class WindowKindTests : IAsyncLifetime
     [Theory]
     [InlineData("ks")]
     [InlineData("mmd")]
+    [InlineData("mmd-online")]
+    [InlineData("lsdd")]
+    [InlineData("classifier")]
+    [InlineData("adwin")]
+    [InlineData("page-hinkley")]
     public async Task Restored_state_continues_bit_for_bit(string kind)
     {
         var rows = Batch(Gaussian(1_700 * 3, 5, 0.2f));
@@ -132,10 +159,19 @@ public sealed class WindowKindTests : IAsyncLifetime
 
     private static RowBatch Batch(float[] values) => ReferenceData.FromMatrix(Model, values, values.Length / 3);
 
-    private async Task<IMonitor> CreateAsync(string name, float[] reference)
+    private async Task<IMonitor> CreateAsync(string name, float[] reference, params (string Key, string Value)[] more)
     {
         var kind = _kinds[name];
-        var options = MonitorOptions.Create(kind);
+
+        // Ten thousand bootstraps a fit are for production.
+        var values = more.ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal);
+        if (name == "mmd-online")
+        {
+            values["expectedRunTime"] = "200";
+            values["maximumReference"] = "600";
+        }
+
+        var options = MonitorOptions.Create(kind, values);
         var fitted = await kind.FitAsync(new FitContext(Model, ReferenceData.Split(Batch(reference)), options, 42), TestContext.Current.CancellationToken);
         return kind.Create(new MonitorContext("w", Model, options, fitted.Bytes, 42));
     }

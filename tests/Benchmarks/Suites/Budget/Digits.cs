@@ -32,7 +32,11 @@ internal sealed class Digits(Func<float[], int, float[]> classify)
     /// rotation is not seen merely by its interpolation blur), changed as asked.
     /// </summary>
     public double[][] Resampled(Random random, int count, double degrees = 0, double contrast = 1, double noise = 0, double move = 0, double shareOfThrees = 0, double turnAgain = 0) =>
-        Describe(Enumerable.Range(0, count).Select(_ =>
+        Describe(Images(random, count, degrees, contrast, noise, move, shareOfThrees, turnAgain));
+
+    /// <summary>The same as images.</summary>
+    public IEnumerable<float[]> Images(Random random, int count, double degrees = 0, double contrast = 1, double noise = 0, double move = 0, double shareOfThrees = 0, double turnAgain = 0) =>
+        Enumerable.Range(0, count).Select(_ =>
         {
             var wantsThree = shareOfThrees > 0 && random.NextDouble() < shareOfThrees;
             int index;
@@ -49,7 +53,7 @@ internal sealed class Digits(Func<float[], int, float[]> classify)
             }
 
             return turnAgain == 0 ? image : Turn(image, turnAgain, 0, 0);
-        }));
+        });
 
     /// <summary>The monitor's variables from reference draws: four groups of equal weight.</summary>
     public static EvidenceVariable[] Variables(IReadOnlyList<double[]> reference) =>

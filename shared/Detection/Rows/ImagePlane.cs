@@ -1,10 +1,9 @@
-using Monitoring.Detection;
 using Monitoring.Statistics;
 
-namespace Monitoring.Drift;
+namespace Monitoring.Detection;
 
 /// <summary>An image in a row as one plane in [0, 1]: channels averaged, black at 0 and white at 1 by its layout.</summary>
-internal sealed class ImagePlane(ImageLayout layout, int column)
+public sealed class ImagePlane(ImageLayout layout, int column)
 {
     public const int Blocks = ImageStatistics.BlocksPerSide * ImageStatistics.BlocksPerSide;
 

@@ -1,0 +1,5 @@
+namespace Monitoring.Outlier;
+
+/// <summary>Options of <c>autoencoder</c>.</summary>
+public sealed record AutoencoderOptions : GraphScoreOptions
+{ }
