@@ -14,6 +14,6 @@ public sealed record KnnOptions : RowOutlierOptions
     [Description("Which summary of the k distances is the score: largest, mean or median.")]
     public NeighbourDistance Method { get; set; } = NeighbourDistance.Largest;
 
-    [Description("How neighbours are found: auto (graphs on a GPU, vectors on a CPU), graph or vectors. The scores are the same.")]
+    [Description("How neighbours are found: auto (graphs on a GPU and among many columns, else vectors), graph or vectors. The scores are the same.")]
     public NeighbourSearchKind Search { get; set; } = NeighbourSearchKind.Auto;
 }

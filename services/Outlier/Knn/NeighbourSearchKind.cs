@@ -3,7 +3,7 @@ namespace Monitoring.Outlier;
 /// <summary>How nearest neighbours are found.</summary>
 public enum NeighbourSearchKind
 {
-    /// <summary>On a GPU by graphs, on a CPU by vector units.</summary>
+    /// <summary>By graphs on a GPU and among many columns, else by vector units.</summary>
     Auto,
 
     /// <summary>Distances and top-k as ONNX graphs, the reference as an input, on the device of the process.</summary>
