@@ -105,20 +105,21 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var previous = new double[stride];
         var current = new double[stride];
         var product = new double[stride];
+        var image = new double[stride];
+        var factors = new double[d];
         for (var i = 0; i < scores.Length; i++)
         {
             var before = (double)(_count + i);
+            Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
             if (inverse is not null)
             {
-                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted.
+                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted; the new inverse meets the row while it is written.
                 var scale = (before - 1) / (before - 2);
-                SymmetricProduct(inverse, previous, product, d);
+                VectorKernels.Combine(inverse, stride, previous.AsSpan(0, d), product);
                 TensorPrimitives.Multiply(product, scale, product);
                 var denominator = before + TensorPrimitives.Dot<double>(previous, product);
-                for (var r = 0; r < d; r++)
-                {
-                    VectorKernels.ScaleAndAdd(inverse.AsSpan(r * stride, stride), scale, product, -product[r] / denominator);
-                }
+                TensorPrimitives.Multiply(product.AsSpan(0, d), -1 / denominator, factors);
+                VectorKernels.UpdateAndCombine(inverse, stride, scale, factors, product, current.AsSpan(0, d), image);
             }
             else if (SymmetricMatrix.Cholesky(covariance, d) is { } factor && SymmetricMatrix.Determinant(factor, d) > MinimumDeterminant)
             {
@@ -128,6 +129,8 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
                 {
                     dense.AsSpan(r * d, d).CopyTo(inverse.AsSpan(r * stride));
                 }
+
+                VectorKernels.Combine(inverse, stride, current.AsSpan(0, d), image);
             }
 
             Coordinates(learned.AsSpan(i * columns, columns), basis, previous.AsSpan(0, d));
@@ -146,9 +149,7 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
                 continue;
             }
 
-            Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
-            SymmetricProduct(inverse, current, product, d);
-            scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, product));
+            scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, image));
         }
     }
 

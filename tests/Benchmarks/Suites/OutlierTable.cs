@@ -16,6 +16,17 @@ internal static class OutlierTable
 {
     private static readonly string[] s_kinds = ["outlier", "knn", "isolation-forest", "ecod", "copod", "hbos", "lof", "pca", "mahalanobis"];
 
+    private static readonly SortedDictionary<string, double> s_pyod = new(StringComparer.Ordinal)
+    {
+        ["knn"] = 0.921,
+        ["isolation-forest"] = 0.885,
+        ["ecod"] = 0.785,
+        ["copod"] = 0.800,
+        ["hbos"] = 0.855,
+        ["lof"] = 0.906,
+        ["pca"] = 0.828,
+    };
+
     public static async Task<object> RunAsync(BenchmarkArguments arguments)
     {
         var directory = arguments["data", ""];
@@ -62,8 +73,20 @@ internal static class OutlierTable
             Console.WriteLine(row.Name.PadRight(14) + string.Concat(kinds.Select(k => row.Auroc[k].ToString("F4", culture).PadLeft(18))));
         }
 
-        return new { dataSets = table, mean };
+        // What PyOD 3.6.5 reaches with the same split and no scaling (the README of the data sets).
+        Console.WriteLine("PyOD 3.6.5".PadRight(14) + string.Concat(kinds.Select(k => (s_pyod.TryGetValue(k, out var of) ? of.ToString("F3", culture) : "-").PadLeft(18))));
+        Console.WriteLine("at least".PadRight(14) + string.Concat(kinds.Select(k => (Goal(k) is { } goal ? mean[k] >= goal ? "holds" : $"MISSES {goal.ToString("F3", culture)}" : "-").PadLeft(18))));
+        return new
+        {
+            dataSets = table,
+            mean,
+            pyod = s_pyod,
+            goals = kinds.Where(k => Goal(k) is not null).ToDictionary(k => k, k => new { goal = Goal(k), holds = mean[k] >= Goal(k) }, StringComparer.Ordinal),
+        };
     }
+
+    // Issue 3: each kind at most 0.005 below PyOD's, the default 0.935.
+    private static double? Goal(string kind) => kind == "outlier" ? 0.935 : s_pyod.TryGetValue(kind, out var of) ? of - 0.005 : null;
 
     private sealed record OutlierRow(string Name, int Rows, int Columns, SortedDictionary<string, double> Auroc);
 }

@@ -149,7 +149,7 @@ internal sealed record PowerData(string Name, string Note, ModelDescription Mode
         int[] january = [.. Enumerable.Range(0, ordered.Rows).Where(r => month[r] == 1)], february = [.. Enumerable.Range(0, ordered.Rows).Where(r => month[r] == 2)], march = [.. Enumerable.Range(0, ordered.Rows).Where(r => month[r] == 3)];
         return new PowerData(
             "Flights",
-            "Real flights of 2001, drawn with replacement; 5,000 reference rows of the home airports in January to March, change after 500, followed for 3,000: flights of all other airports, or of one month alone. `evidence` looks at columns, prediction and entropy, `adwin` and `page-hinkley` at the entropy, `chi2`, `psi`, `jensen-shannon` at categories, the others at numbers, `mmd`, `lsdd`, `mmd-online`, `classifier` at both.",
+            "Real flights of 2001, drawn with replacement; 5,000 reference rows of the home airports in January to March, change after 500, followed for 3,000: flights of all other airports, or of one month alone. `evidence` looks at columns, prediction and entropy, `adwin` and `page-hinkley` at the entropy, `chi2` at categories, `ks`, `cvm`, `wasserstein` at numbers, the others at both.",
             model)
         {
             Reference = seed => Served(Draw(population, all, seed, 5_000)),
