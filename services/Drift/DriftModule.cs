@@ -12,7 +12,7 @@ public sealed class DriftModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
-        services.AddMonitorKind<EvidenceKind>();
+        services.AddRowMonitorKind<EvidenceKind>();
         services.AddMonitorService(Family.Drift);
         services.AddRowMonitorKind<KsKind>();
         services.AddRowMonitorKind<CvmKind>();

@@ -1,11 +1,12 @@
 using System.ComponentModel;
+using Monitoring.Detection;
 
 namespace Monitoring.Drift;
 
 /// <summary>Options of <c>evidence</c>.</summary>
-public sealed record EvidenceMonitorOptions
+public sealed record EvidenceMonitorOptions : RowOptions
 {
-    [Description("Watch the inputs: of images seven statistics and block means, of rows every column and its missingness.")]
+    [Description("Watch the inputs (or what on names in their place): of images seven statistics and block means, of rows every column and its missingness.")]
     public bool Inputs { get; set; } = true;
 
     [Description("Watch the outputs: predicted class and entropy of the probabilities, or the predicted numbers.")]

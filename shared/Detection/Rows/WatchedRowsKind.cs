@@ -46,6 +46,11 @@ public sealed class WatchedRowsKind(IMonitorKind kind, RowGraphs graphs) : IMoni
 
         var model = projection?.Description ?? context.Model;
         var reference = projection is null ? context.Reference : context.Reference.With(projection.Apply(context.Reference.All, cancellationToken));
+        if (projection is not null && reference.All.Count > 0 && !reference.All.Inputs.Span.ContainsAnyExcept(float.NaN))
+        {
+            throw new FitException($"{Name}: the reference holds no value of what is watched (on: {options.On}); it must come with the model's outputs, and an encoder must be able to embed it");
+        }
+
         var output = new ArrayBufferWriter<byte>();
         new CanonicalWriter(output).WriteByte(Version);
         new CanonicalWriter(output).WriteBytes(bytes);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.AllInOne.Backtest;
+using Monitoring.Detection;
 using Monitoring.Drift;
 using Monitoring.Outlier;
 using Monitoring.Scoring;
@@ -20,11 +21,12 @@ internal static class MonitorSpeed
     public static async Task<object> RunAsync(BenchmarkArguments arguments)
     {
         var filter = arguments["case", ""];
-        await using var provider = BacktestVerb.BuildServices([new DriftModule()], arguments["device", "cpu"]);
+        await using var provider = BacktestVerb.BuildServices([new DriftModule(), new OutlierModule()], arguments["device", "cpu"]);
         var sessions = provider.GetRequiredService<MmdSessions>();
         var kernels = provider.GetRequiredService<ScoringKernels>();
         var results = new List<Measurement>();
-        foreach (var (name, rows, threads, run) in Cases(sessions, kernels))
+        var kinds = new MonitorKinds(provider.GetServices<IMonitorKind>());
+        foreach (var (name, rows, threads, run) in Cases(sessions, kernels).Concat(KindCases(kinds)))
         {
             if (name.StartsWith(filter, StringComparison.Ordinal))
             {
@@ -139,6 +141,41 @@ internal static class MonitorSpeed
         var calibration = IsotonicCalibration.Fit(probabilities.AsSpan(0, 10_000), labels.AsSpan(0, 10_000));
         yield return ("cbpe-50000", 50_000, one, _ => ConfidenceBasedEstimate.Of(probabilities, predicted, calibration));
     }
+
+    // Kinds that no reference library's timing stands beside: rows through the monitor as the runtime feeds it, tests of full windows included.
+    private static IEnumerable<(string Case, int Rows, int[] Threads, Action<int> Run)> KindCases(MonitorKinds kinds)
+    {
+        var narrow = new ModelDescription { Name = "rows", Version = "1", Schema = ModelSchema.Numeric(30) };
+        var images = new ModelDescription { Name = "digits", Version = "1", Schema = ModelSchema.ForImage("image", new ImageLayout(28, 28)) };
+        RowBatch reference = Batch(narrow, Gaussian(2_000, 30, 21)), rows = Batch(narrow, Gaussian(1_000, 30, 22));
+        RowBatch clean = Batch(images, Images(1_000, 23)), shown = Batch(images, Images(1_000, 24));
+        string[] none = [];
+        foreach (var (kind, options, from, fed, size) in new[]
+        {
+            ("classifier", none, reference, rows, "1000x30"),
+            ("evidence", none, reference, rows, "1000x30"),
+            ("outlier", none, reference, rows, "1000x30"),
+            ("outlier", none, clean, shown, "1000x784"),
+            ("autoencoder", new[] { "file", DemoDigits.Open().Path("digits-autoencoder.onnx") }, clean, shown, "1000x784"),
+        })
+        {
+            var values = MonitorOptions.Create(kinds[kind], options.Length == 0 ? null : new Dictionary<string, string>(StringComparer.Ordinal) { [options[0]] = options[1] });
+            var fitted = kinds[kind].FitAsync(new FitContext(from.Model, ReferenceData.Split(from), values, 1), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+            var monitor = kinds[kind].Create(new MonitorContext(kind, from.Model, values, fitted.Bytes, 1));
+            var sink = new BacktestSink(monitor.Variables, [.. monitor.Variables.Select(_ => new List<double>())], double.MaxValue);
+            yield return ($"{kind}-{size}", fed.Count, [1], _ =>
+            {
+                var scores = monitor.ScoreAsync(fed, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                for (var row = 0; row < fed.Count; row++)
+                {
+                    sink.Begin(row);
+                    monitor.Apply(fed, row, scores, sink);
+                }
+            });
+        }
+    }
+
+    private static RowBatch Batch(ModelDescription model, double[] values) => ReferenceData.FromMatrix(model, Single(values), values.Length / model.Width);
 
     private static void Feed(Func<double, bool> update, double[] stream)
     {

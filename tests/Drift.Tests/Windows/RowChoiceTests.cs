@@ -92,6 +92,23 @@ public sealed class RowChoiceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Evidence_is_calibrated_by_segment()
+    {
+        var kind = _kinds["evidence"];
+        var options = MonitorOptions.Create(kind, new Dictionary<string, string>(StringComparer.Ordinal) { ["segment"] = "city", ["outputs"] = "false" });
+
+        // In the reference oslo lies one higher: each segment's clean values are its own.
+        var reference = ReferenceData.Split(Rows(3_000, 1, osloShift: 1));
+        var fitted = await kind.FitAsync(new FitContext(Model, reference, options, 42), TestContext.Current.CancellationToken);
+        var monitor = kind.Create(new MonitorContext("w", Model, options, fitted.Bytes, 42));
+        var index = monitor.Variables.Select((v, i) => (v.Name, i)).ToDictionary(v => v.Name, v => v.i, StringComparer.Ordinal);
+        double Mean(string name) => fitted.Calibration!.Where(c => c.Variable == index[name]).SelectMany(c => c.Values).Average();
+        Assert.InRange(Mean("x (city oslo)"), 0.85, 1.15);
+        Assert.InRange(Mean("x (city rome)"), -0.15, 0.15);
+        Assert.All(fitted.Calibration!.Where(c => c.Variable == index["x (city oslo)"]).SelectMany(c => c.Rows), r => Assert.Equal(1, reference.All.Input(r)[2]));
+    }
+
+    [Fact]
     public async Task State_of_segments_continues_bit_for_bit()
     {
         var rows = Rows(1_500, 9, osloShift: 0.5f);
@@ -123,6 +140,16 @@ public sealed class RowChoiceTests : IAsyncLifetime
     {
         var error = await Assert.ThrowsAsync<FitException>(async () => await CreateAsync("ks", (key, value)));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_reference_without_the_outputs_is_refused()
+    {
+        var kind = _kinds["ks"];
+        var options = MonitorOptions.Create(kind, new Dictionary<string, string>(StringComparer.Ordinal) { ["on"] = "entropy" });
+        var bare = ReferenceData.Split(ReferenceData.FromMatrix(Model, new float[300], 100));
+        var error = await Assert.ThrowsAsync<FitException>(async () => await kind.FitAsync(new FitContext(Model, bare, options, 1), TestContext.Current.CancellationToken));
+        Assert.Contains("no value of what is watched", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
