@@ -125,7 +125,8 @@ public sealed class RowProjection
                 {
                     var scores = probabilities >= 0 ? rows.Output(probabilities, row) : Probabilities(rows.Output(logits, row));
                     target[0] = on == "entropy" ? OutputScores.Entropy(scores) : OutputScores.Doubt(scores);
-                });
+                }
+                );
             default:
                 var index = model.IndexOf(on);
                 return index < 0 ? null : Tensor(model, index);
@@ -148,7 +149,8 @@ public sealed class RowProjection
             {
                 target.Fill(float.NaN);
             }
-        });
+        }
+        );
     }
 
     private static float[] Probabilities(ReadOnlySpan<float> logits)

@@ -171,7 +171,8 @@ internal static class MonitorSpeed
                     sink.Begin(row);
                     monitor.Apply(fed, row, scores, sink);
                 }
-            });
+            }
+            );
         }
     }
 
