@@ -13,6 +13,7 @@ internal sealed class AlertingMetrics
     private readonly Counter<long> _uncertain;
     private readonly Counter<long> _attempts;
     private readonly Counter<long> _pinned;
+    private readonly Counter<long> _responses;
     private readonly Histogram<double> _delivery;
     private readonly Histogram<double> _findingToDelivered;
 
@@ -27,6 +28,7 @@ internal sealed class AlertingMetrics
         _uncertain = Meter.CreateCounter<long>("monitoring_alerting_notifications_uncertain", "{notification}", "Sends whose outcome is unknown, by reason: crash, no_answer; sent again under the same id");
         _attempts = Meter.CreateCounter<long>("monitoring_alerting_delivery_attempts", "{attempt}", "Calls to receivers, by outcome");
         _pinned = Meter.CreateCounter<long>("monitoring_alerting_evidence_events", "{event}", "Sample events of findings, by outcome: pinned, missing");
+        _responses = Meter.CreateCounter<long>("monitoring_alerting_responses", "{response}", "Decisions about clients, by action, by person or policy, enforced or dry-run");
         _delivery = Meter.CreateHistogram<double>("monitoring_alerting_delivery_seconds", "s", "One call to a receiver");
         _findingToDelivered = Meter.CreateHistogram<double>("monitoring_alerting_finding_to_delivered_seconds", "s", "From the finding's append to the log to a receiver's acceptance");
     }
@@ -73,6 +75,8 @@ internal sealed class AlertingMetrics
         _pinned.Add(pinned, new KeyValuePair<string, object?>("outcome", "pinned"));
         _pinned.Add(missing, new KeyValuePair<string, object?>("outcome", "missing"));
     }
+
+    public void Response(string action, string by, string mode) => _responses.Add(1, new("action", action), new("by", by), new("mode", mode));
 
     public void Attempt(string receiver, string outcome, double seconds)
     {

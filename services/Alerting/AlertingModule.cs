@@ -7,6 +7,7 @@ using Monitoring.Alerting.Evidence;
 using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers.PagerDuty;
+using Monitoring.Alerting.Responses;
 using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
@@ -43,6 +44,10 @@ public sealed class AlertingModule : IServiceModule
             provider.GetRequiredService<AlertingMetrics>(),
             provider.GetRequiredService<OutboxSignal>(),
             provider.GetRequiredService<TimeProvider>()));
+        services.AddControls();
+        services.AddSingleton<ResponseDesk>();
+        services.AddSingleton<IResponses>(provider => provider.GetRequiredService<ResponseDesk>());
+        services.AddSingleton<ResponsePolicies>();
         services.AddSingleton<AlertingService>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, AlertingReadiness>());
         services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
@@ -51,6 +56,7 @@ public sealed class AlertingModule : IServiceModule
     public void MapEndpoints(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapIncidents();
+        endpoints.MapResponses();
         endpoints.MapPagerDutyReplies();
     }
 

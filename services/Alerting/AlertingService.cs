@@ -7,6 +7,7 @@ using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers;
 using Monitoring.Alerting.Receivers.Alertmanager;
+using Monitoring.Alerting.Responses;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
@@ -27,6 +28,7 @@ internal sealed partial class AlertingService(
     FindingInjector injector,
     TrafficWatch traffic,
     EvidencePinner pinner,
+    ResponsePolicies policies,
     AlertingMetrics metrics,
     OutboxSignal signal,
     TimeProvider time,
@@ -82,6 +84,11 @@ internal sealed partial class AlertingService(
             await topics.Ready.WaitAsync(token).ConfigureAwait(false);
             await pinner.RunAsync(token).ConfigureAwait(false);
         }));
+        if (settings.Configuration.Responses.Count > 0)
+        {
+            _loops.Add(KeepRunningAsync("response policies", policies.RunAsync));
+        }
+
         if (settings.Configuration.Alerting.NoDataAfter is not null)
         {
             _loops.Add(KeepRunningAsync("traffic watch", WatchTrafficAsync));

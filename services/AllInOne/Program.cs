@@ -57,6 +57,7 @@ internal static class Program
         new ImportVerb(),
         new ExplainVerb(s_modules),
         new AlertVerb(),
+        new RespondVerb(),
         new BacktestVerb(s_modules),
         new ReportVerb(s_modules),
         new DocsVerb(s_modules));

@@ -19,7 +19,9 @@ namespace Monitoring.Inference;
 internal sealed class InferEndpoints(
     ModelRepository repository,
     EventCapture capture,
+    ControlGate gate,
     InferenceMetrics metrics,
+    ControlMetrics controlMetrics,
     LoadedConfiguration configuration,
     TimeProvider time)
 {
@@ -216,12 +218,28 @@ internal sealed class InferEndpoints(
         }
 
         model.Statistics.AddReceived();
+        var client = model.Clients.Identify(context);
+        var verdict = gate.Judge(Door.Served, model.Name, client.Id);
+        if (verdict.IsRefused)
+        {
+            // It never reached the model: counted, and no event, so that a flood that is refused does not flood the log.
+            model.Statistics.AddRequest(verdict.Status);
+            if (verdict.Status == 429)
+            {
+                context.Response.Headers.RetryAfter = verdict.RetryAfter.ToString(CultureInfo.InvariantCulture);
+            }
+
+            await WriteErrorAsync(context, verdict.Status, verdict.Message).ConfigureAwait(false);
+            return;
+        }
+
         var call = new CapturedCall
         {
             Id = Guid.CreateVersion7(arrival).ToString("N"),
             TimeUnixNano = EventCapture.UnixNano(arrival),
             ModelVersion = Version(context) ?? model.Configuration.Version,
-            Client = model.Clients.Identify(context),
+            Client = client,
+            Control = verdict.Mark,
             RequestId = context.Request.Headers.TryGetValue("X-Request-Id", out var requestId) ? requestId.ToString() : "",
             TraceParent = context.Request.Headers.TraceParent.Count == 1 ? Short(context.Request.Headers.TraceParent[0]!) : "",
         };
@@ -229,7 +247,7 @@ internal sealed class InferEndpoints(
         int? jsonLength = null;
         try
         {
-            (jsonLength, call.Status) = (await AnswerAsync(context, model, call, body).ConfigureAwait(false), 200);
+            (jsonLength, call.Status) = (await AnswerAsync(context, model, call, verdict, body).ConfigureAwait(false), 200);
         }
         catch (ProtocolException e)
         {
@@ -264,9 +282,10 @@ internal sealed class InferEndpoints(
         await response.BodyWriter.WriteAsync(body.WrittenMemory, context.RequestAborted).ConfigureAwait(false);
     }
 
-    private async ValueTask<int?> AnswerAsync(HttpContext context, ServedModel model, CapturedCall call, ArrayBufferWriter<byte> body)
+    private async ValueTask<int?> AnswerAsync(HttpContext context, ServedModel model, CapturedCall call, Verdict verdict, ArrayBufferWriter<byte> body)
     {
-        var version = model.Enter(Version(context));
+        var version = Enter(context, model, verdict);
+        call.ModelVersion = version.Version;
         try
         {
             var bytes = await RequestBody.ReadAsync(context.Request, _maxBytes, context.RequestAborted).ConfigureAwait(false);
@@ -277,7 +296,8 @@ internal sealed class InferEndpoints(
             var answer = await version.InferAsync(request, context.RequestAborted).ConfigureAwait(false);
             call.ModelVersion = answer.ModelVersion ?? call.ModelVersion;
             call.Outputs = answer.Captured;
-            foreach (var output in answer.Outputs)
+            var outputs = verdict.Decimals is { } decimals ? Coarsening.Apply(answer.Outputs, decimals) : answer.Outputs;
+            foreach (var output in outputs)
             {
                 if (TensorData.HasNonFinite(output) && !InferResponse.IsBinary(request, output.Name))
                 {
@@ -287,12 +307,28 @@ internal sealed class InferEndpoints(
                 }
             }
 
-            return InferResponse.Write(body, model.Name, call.ModelVersion, request.Id, answer.Outputs, request);
+            return InferResponse.Write(body, model.Name, call.ModelVersion, request.Id, outputs, request);
         }
         finally
         {
             version.Exit();
         }
+    }
+
+    /// <summary>Begins the call on the version asked for, or on the one that a decision sends this client to; where that is not there the call is not lost.</summary>
+    private ModelVersion Enter(HttpContext context, ServedModel model, Verdict verdict)
+    {
+        if (verdict.Target is { } target)
+        {
+            if (model.TryEnter(target) is { } other)
+            {
+                return other;
+            }
+
+            controlMetrics.Unroutable(model.Name);
+        }
+
+        return model.Enter(Version(context));
     }
 
     private static InferMessage ReadRequest(HttpRequest request, ModelVersion version, ReadOnlyMemory<byte> body)

@@ -18,6 +18,11 @@ public sealed class InferenceModule : IServiceModule
             Path.Combine(p.GetRequiredService<LoadedConfiguration>().DataDirectory, "spool"),
             p.GetRequiredService<LoadedConfiguration>().Value.Capture.SpoolMaxBytes.Bytes,
             p.GetRequiredService<ILogger<Spool>>()));
+        services.AddControls();
+        services.AddSingleton<LimitTable>();
+        services.AddSingleton<ControlMetrics>();
+        services.AddSingleton<ControlGate>();
+        services.AddSingleton<GatewayEndpoints>();
         services.AddSingleton<ModelRepository>();
         services.AddSingleton<EventCapture>();
         services.AddSingleton<EventPublisher>();
@@ -26,6 +31,7 @@ public sealed class InferenceModule : IServiceModule
         services.AddSingleton<InferEndpoints>();
         services.AddSingleton<EventsEndpoint>();
         services.AddHostedService(p => p.GetRequiredService<ModelRepository>());
+        services.AddHostedService<LimitKeeper>();
         services.AddHostedService(p => p.GetRequiredService<EventPublisher>());
         services.AddHostedService(p => p.GetRequiredService<EventJoiner>());
     }
@@ -34,5 +40,6 @@ public sealed class InferenceModule : IServiceModule
     {
         endpoints.ServiceProvider.GetRequiredService<InferEndpoints>().Map(endpoints);
         endpoints.ServiceProvider.GetRequiredService<EventsEndpoint>().Map(endpoints);
+        endpoints.ServiceProvider.GetRequiredService<GatewayEndpoints>().Map(endpoints);
     }
 }

@@ -15,7 +15,7 @@ public static class Topics
     /// <summary><see cref="Explanation"/>, keyed by model.</summary>
     public const string Explanations = "monitoring.explanations";
 
-    /// <summary><see cref="Control"/>, keyed by client; compacted.</summary>
+    /// <summary><see cref="Control"/>, keyed by its id; compacted.</summary>
     public const string Controls = "monitoring.controls";
 
     /// <summary><see cref="Change"/>, keyed by model.</summary>

@@ -175,7 +175,5 @@ internal static class IncidentEndpoints
 
     private static IResult Bad(string detail) => Results.Problem(detail, statusCode: StatusCodes.Status400BadRequest);
 
-    private static Actor ActorOf(ClaimsPrincipal user) => new(
-        user.Identity?.Name ?? user.FindFirst("sub")?.Value ?? "unknown",
-        user.IsInRole(Policies.Admin) ? [] : user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToHashSet(StringComparer.Ordinal));
+    private static Actor ActorOf(ClaimsPrincipal user) => Actor.Of(user);
 }

@@ -1,3 +1,6 @@
+using System.Security.Claims;
+using Monitoring.Hosting;
+
 namespace Monitoring.Alerting.Incidents;
 
 /// <summary>Who acts.</summary>
@@ -5,6 +8,10 @@ namespace Monitoring.Alerting.Incidents;
 /// <param name="Models">Models the actor is limited to; empty means all.</param>
 internal sealed record Actor(string Name, IReadOnlyCollection<string> Models)
 {
+    public static Actor Of(ClaimsPrincipal user) => new(
+        user.Identity?.Name ?? user.FindFirst("sub")?.Value ?? "unknown",
+        user.IsInRole(Policies.Admin) ? [] : user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToHashSet(StringComparer.Ordinal));
+
     /// <summary>An incident over many models is for those who may see all.</summary>
     public bool MaySee(string model) => Models.Count == 0 || Models.Contains(model);
 }

@@ -15,5 +15,5 @@ internal static class Vocabulary
 
     public static bool TryParseFamily(string text, out Family family) => Enum.TryParse(text, ignoreCase: true, out family) && Enum.IsDefined(family) && !char.IsAsciiDigit(text[0]);
 
-    private static string Camel(string name) => JsonNamingPolicy.CamelCase.ConvertName(name);
+    public static string Camel(string name) => JsonNamingPolicy.CamelCase.ConvertName(name);
 }

@@ -31,6 +31,9 @@ internal sealed class CapturedCall
 
     public IReadOnlyList<Contracts.Attribute> Attributes { get; set; } = [];
 
+    /// <summary>Decisions about the client that touched the call, or would have; null for none.</summary>
+    public string? Control { get; init; }
+
     /// <summary>A departure from the schema that made the call fail, where there was one.</summary>
     public SchemaViolation? Refusal { get; set; }
 }

@@ -14,6 +14,9 @@ namespace Monitoring.Inference;
 /// <summary>Makes an event of a call and appends it to the spool, before the caller is answered. Never makes a caller wait or fail.</summary>
 internal sealed partial class EventCapture(LoadedConfiguration configuration, Spool spool, ArtifactStore artifacts, TimeProvider time, ILogger<EventCapture> logger)
 {
+    /// <summary>Attribute of events that names the decisions about the client that touched the call: <c>coarsen:ID</c>, <c>dry-run:deny:ID</c>.</summary>
+    public const string ControlAttribute = "monitoring.control";
+
     private readonly EventSplitter _splitter = new(artifacts);
     private readonly CaptureMode _mode = configuration.Value.Capture.Mode;
 
@@ -132,9 +135,12 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
             value.Outputs.Add(ToTensor(output));
         }
 
-        if (call.Attributes.Count > 0)
+        if (call.Attributes.Count > 0 || call.Control is not null)
         {
-            value.Attributes.Add(call.Attributes.Where(a => !redact.Contains(a.Key)).OrderBy(a => a.Key, StringComparer.Ordinal));
+            // A caller's parameter of our name says nothing.
+            var attributes = call.Attributes.Where(a => a.Key != ControlAttribute && !redact.Contains(a.Key));
+            attributes = call.Control is null ? attributes : attributes.Append(new Contracts.Attribute { Key = ControlAttribute, Value = call.Control });
+            value.Attributes.Add(attributes.OrderBy(a => a.Key, StringComparer.Ordinal));
         }
 
         return value;

@@ -63,6 +63,11 @@ internal sealed partial class ModelRepository : IHostedService, IDisposable
             {
                 Add(other.Version, other.Onnx, other.Upstream);
             }
+
+            if (configuration.Fallback is { } fallback && UpstreamVersion.IsAddress(fallback))
+            {
+                Add(ControlTargets.Fallback, null, new UpstreamConfiguration { Url = new Uri(fallback), Binary = false });
+            }
         }
         catch
         {
@@ -85,7 +90,7 @@ internal sealed partial class ModelRepository : IHostedService, IDisposable
             {
                 // No redirects: a model server that answers elsewhere is a configuration error, not a place to send inputs to.
                 var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { Timeout = Timeout.InfiniteTimeSpan };
-                versions.Add(new UpstreamVersion(configuration, version, upstream, version == configuration.Version, client, _configuration.Value.Capture.MaxRequestBytes.Bytes * 4));
+                versions.Add(new UpstreamVersion(configuration, version, upstream, version == configuration.Version || version == ControlTargets.Fallback, client, _configuration.Value.Capture.MaxRequestBytes.Bytes * 4));
             }
         }
     }

@@ -1,4 +1,5 @@
 using Monitoring.Detection;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Inference;
@@ -53,6 +54,29 @@ internal sealed class ServedModel(ModelConfiguration configuration, ModelSchema?
             }
 
             // Retired between the two steps: a reload has put the next one in its place.
+            if (found.TryEnter())
+            {
+                return found;
+            }
+        }
+    }
+
+    /// <summary>Begins a call of a version by name, or of the declared fallback; null where there is none.</summary>
+    public ModelVersion? TryEnter(string target)
+    {
+        // A fallback that is an address is kept under its own name.
+        var name = target == ControlTargets.Fallback && Configuration.Fallback is { } fallback && !UpstreamVersion.IsAddress(fallback) ? fallback : target;
+        while (true)
+        {
+            ModelVersion? found;
+            lock (_gate)
+            {
+                if (!_versions.TryGetValue(name, out found))
+                {
+                    return null;
+                }
+            }
+
             if (found.TryEnter())
             {
                 return found;

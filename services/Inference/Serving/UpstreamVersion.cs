@@ -30,6 +30,9 @@ internal sealed class UpstreamVersion : ModelVersion
         _path = $"{upstream.Url!.ToString().TrimEnd('/')}/v2/models/{Uri.EscapeDataString(upstream.Model ?? model.Name)}{(isCurrent ? "" : $"/versions/{Uri.EscapeDataString(version)}")}";
     }
 
+    /// <summary>Whether a model's <c>fallback</c> is an address rather than a version.</summary>
+    public static bool IsAddress(string fallback) => Uri.TryCreate(fallback, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
+
     public override async ValueTask<ModelDescription> DescribeAsync(CancellationToken cancellationToken)
     {
         var (status, body, _) = await SendAsync(new HttpRequestMessage(HttpMethod.Get, _path), cancellationToken).ConfigureAwait(false);

@@ -36,8 +36,14 @@ public sealed record MonitoringConfiguration
     [Description("How incidents are told and when they end.")]
     public AlertingConfiguration Alerting { get; init; } = new();
 
-    [Description("Responses to clients: throttle, deny, coarsen, route.")]
+    [Description("Decisions about clients (throttle, deny, coarsen, route): who signs them, whether they are enforced, which gateways may ask.")]
     public ControlsConfiguration Controls { get; init; } = new();
+
+    [Description("Which incidents lead to which decision by themselves. Recorded only, unless controls.enforce.")]
+    public IReadOnlyList<ResponsePolicyConfiguration> Responses { get; init; } = [];
+
+    [Description("Standing limits of each client's calls; the first entry that matches model and client counts. Enforced as written.")]
+    public IReadOnlyList<LimitConfiguration> Limits { get; init; } = [];
 
     [Description("Traces and metrics by OTLP; metrics are always at /metrics.")]
     public TelemetryConfiguration Telemetry { get; init; } = new();

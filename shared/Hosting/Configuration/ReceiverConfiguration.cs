@@ -141,16 +141,3 @@ public sealed record AlertingConfiguration
     [Description("Carries row ids between the database and the senders: in this process, or by RabbitMQ.")]
     public SecretReference? RabbitMq { get; init; }
 }
-
-/// <summary>Section <c>controls</c>.</summary>
-public sealed record ControlsConfiguration
-{
-    [Description("Key that signs decisions; created in the data folder when absent.")]
-    public SecretReference? SigningKey { get; init; }
-
-    [Description("Decisions are recorded but not enforced.")]
-    public bool DryRun { get; init; } = true;
-
-    [Description("Longest life of a decision.")]
-    public TimeSpan MaxDuration { get; init; } = TimeSpan.FromDays(7);
-}

@@ -35,23 +35,7 @@ public sealed class ClientSealer
             return new ClientSealer(reference.Read());
         }
 
-        var path = Path.Combine(Directory.CreateDirectory(configuration.DataDirectory).FullName, KeyFile);
-        try
-        {
-            using var file = new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32))));
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            // Made at an earlier start.
-        }
-
-        return new ClientSealer(File.ReadAllText(path).Trim());
+        return new ClientSealer(KeptSecret.Read(configuration, KeyFile));
     }
 
     /// <summary>Seals a value for a purpose (<c>client</c>, <c>address-prefix</c>, <c>key-family</c>): URL-safe text; the same for the same value.</summary>

@@ -29,6 +29,11 @@ internal sealed class ModelValidator : IConfigurationValidator
                 CheckServing(configuration, report, $"{path}.versions[{v}]", model.Versions[v].Onnx, model.Versions[v].Upstream);
             }
 
+            if (model.Fallback is { } fallback && !versions.Contains(fallback) && !(Uri.TryCreate(fallback, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
+            {
+                report.Error($"{path}.fallback", $"'{fallback}' is neither an http address nor a version; allowed: {string.Join(", ", versions.Order(StringComparer.Ordinal))}");
+            }
+
             CheckFile(configuration, report, $"{path}.schema", model.Schema);
             CheckFile(configuration, report, $"{path}.reference", model.Reference);
             for (var c = 0; c < model.Client.Count; c++)

@@ -1,0 +1,19 @@
+using Monitoring.Hosting.Configuration;
+
+namespace Monitoring.Hosting;
+
+/// <summary>Where a client may be routed: a version of the model, or its declared fallback.</summary>
+public static class ControlTargets
+{
+    /// <summary>The model's declared <c>fallback</c>.</summary>
+    public const string Fallback = "fallback";
+
+    /// <summary>Why a model's calls cannot go to a target, with what is allowed; null where they can.</summary>
+    public static string? Refuse(ModelConfiguration model, string target)
+    {
+        var versions = model.Versions.Select(v => v.Version).Prepend(model.Version).ToList();
+        return target == Fallback
+            ? model.Fallback is null ? $"model '{model.Name}' declares no fallback" : null
+            : versions.Contains(target, StringComparer.Ordinal) ? null : $"model '{model.Name}' has no version '{target}'; allowed: {string.Join(", ", versions)}{(model.Fallback is null ? "" : ", fallback")}";
+    }
+}
