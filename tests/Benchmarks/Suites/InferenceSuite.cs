@@ -64,11 +64,12 @@ internal static class InferenceSuite
 
         var (bareRates, servedRates) = (new List<double>(), new List<double>());
         var (bareCpu, servedCpu) = (new List<double>(), new List<double>());
+        var (bareBytes, servedBytes) = (new List<double>(), new List<double>());
         var (barePaced, servedPaced) = (new List<double>(), new List<double>());
         for (var round = 0; round < rounds; round++)
         {
-            await RoundAsync(bareAddress, bareRates, bareCpu).ConfigureAwait(false);
-            await RoundAsync(servedAddress, servedRates, servedCpu).ConfigureAwait(false);
+            await RoundAsync(bareAddress, bareRates, bareCpu, bareBytes).ConfigureAwait(false);
+            await RoundAsync(servedAddress, servedRates, servedCpu, servedBytes).ConfigureAwait(false);
         }
 
         for (var round = 0; round < rounds; round++)
@@ -77,15 +78,17 @@ internal static class InferenceSuite
             servedPaced.AddRange((await Load.RunAsync(servedAddress, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
         }
 
-        async Task RoundAsync(IPEndPoint address, List<double> rates, List<double> cpu)
+        async Task RoundAsync(IPEndPoint address, List<double> rates, List<double> cpu, List<double> bytes)
         {
             using var process = Process.GetCurrentProcess();
             var before = process.TotalProcessorTime;
+            var allocated = GC.GetTotalAllocatedBytes();
             var result = await Load.RunAsync(address, request, connections, seconds, rate: null).ConfigureAwait(false);
 
             // What waits in the spool belongs to the round that filled it.
             await DrainAsync(served).ConfigureAwait(false);
             process.Refresh();
+            bytes.Add((GC.GetTotalAllocatedBytes() - allocated) / (double)result.Milliseconds.Count);
             rates.Add(result.PerSecond);
             cpu.Add((process.TotalProcessorTime - before).TotalMicroseconds / result.Milliseconds.Count);
         }
@@ -112,6 +115,8 @@ internal static class InferenceSuite
                 // Of the whole process, load generator, publishing and log included: steadier than rates on a busy machine.
                 bareCpuMicrosecondsPerCall = Median(bareCpu),
                 servedCpuMicrosecondsPerCall = Median(servedCpu),
+                bareAllocatedBytesPerCall = Median(bareBytes),
+                servedAllocatedBytesPerCall = Median(servedBytes),
             },
             latency = new
             {
