@@ -14,6 +14,7 @@ public sealed class ExtractionModule : IServiceModule
     {
         services.AddMonitorService(Family.Extraction);
         services.AddMonitorKind<QueryPatternKind>();
+        services.AddMonitorKind<SelfSimilarityKind>();
         services.AddMonitorKind<SurrogateFidelityKind>();
         services.AddMonitorKind<QueryBudgetKind>();
     }

@@ -1,16 +1,34 @@
+using System.Text;
 using Monitoring.Detection;
 using Monitoring.Statistics;
 
 namespace Monitoring.Extraction;
 
-/// <summary>One client's last distinct inputs by keyed hash: an exact repeat is no further query.</summary>
+/// <summary>One client's, or one cohort's, last distinct inputs by keyed hash: an exact repeat is no further query.</summary>
 internal sealed class RecentInputs : IClientState<RecentInputs>
 {
     private const int Remembered = 32;
+    private const int MostAccounts = 64;
     private readonly Queue<ulong> _recent = new(Remembered);
+    private readonly SortedSet<string> _accounts = new(StringComparer.Ordinal);
+
+    /// <summary>Of a cohort: its accounts, the first 64; empty for a client.</summary>
+    public IReadOnlyCollection<string> Accounts => _accounts;
 
     public long Queries { get; private set; }
 
+    /// <summary>Counts an account of the cohort; returns how many there are.</summary>
+    public int Join(string account)
+    {
+        if (_accounts.Count < MostAccounts)
+        {
+            _accounts.Add(account);
+        }
+
+        return _accounts.Count;
+    }
+
+    /// <summary>False for an exact repeat of one of the last distinct inputs.</summary>
     public bool Admit(ulong hash)
     {
         if (_recent.Contains(hash))
@@ -36,6 +54,12 @@ internal sealed class RecentInputs : IClientState<RecentInputs>
         {
             writer.WriteUInt64(hash);
         }
+
+        writer.WriteCount(_accounts.Count);
+        foreach (var account in _accounts)
+        {
+            writer.WriteBytes(Encoding.UTF8.GetBytes(account));
+        }
     }
 
     public static RecentInputs Read(ref CanonicalReader reader)
@@ -44,6 +68,11 @@ internal sealed class RecentInputs : IClientState<RecentInputs>
         for (var left = reader.ReadLength(8); left > 0; left--)
         {
             client._recent.Enqueue(reader.ReadUInt64());
+        }
+
+        for (var left = reader.ReadLength(1); left > 0; left--)
+        {
+            client._accounts.Add(Encoding.UTF8.GetString(reader.ReadBytes()));
         }
 
         return client;

@@ -138,6 +138,99 @@ public sealed class QuerySimilarityTests
         Assert.Contains("about 15", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("small", 14, 14, 1)]
+    [InlineData("large", 56, 56, 1)]
+    [InlineData("cropped", 24, 28, 1)]
+    [InlineData("colour", 28, 28, 3)]
+    [InlineData("bytes", 28, 28, 1)]
+    public void Other_images_link_noisy_copies_and_leave_strangers_alone(string how, int height, int width, int channels)
+    {
+        var random = new Random(8);
+        var layout = new ImageLayout(height, width, channels, ChannelsFirst: false, 0, how == "bytes" ? 255 : 1);
+        var model = Digits.Model with { Schema = ModelSchema.ForImage("image", layout) };
+        var options = new QuerySimilarityOptions { Remember = 4_000 };
+        var key = FingerprintKey.FromSeed(7);
+        var parameters = QuerySimilarityFit.Fit(new FitContext(model, ReferenceData.Split(Digits.Rows(Images(0, 3_000), model: model)), options, 7), options, key);
+        var monitor = new QuerySimilarityMonitor(model, options, QuerySimilarityParameters.FromBytes(parameters.ToBytes().Span), key);
+        var sink = new CollectingSink(monitor);
+        Feed(monitor, sink, Images(3_000, 2_900), null, model);
+        // Two colours and a digit are alike now and then; pairs are no lineage.
+        Assert.True(monitor.Index.Links <= 29, $"{monitor.Index.Links} links among 2,900 strangers");
+        Assert.True(sink.Greatest < s_level / 2, $"strangers reached e^{sink.Greatest:F1}");
+
+        var victim = Images(5_950, 1)[0];
+        Feed(monitor, sink, [.. Enumerable.Range(0, 40).Select(_ => Array.ConvertAll(victim, v => Math.Clamp(v + (0.01f * layout.Maximum * Normal()), 0, layout.Maximum)))], null, model);
+        Assert.True(sink.Greatest > s_level, $"forty noisy copies reached e^{sink.Greatest:F1}");
+
+        float[][] Images(int first, int count) => [.. Enumerable.Range(first, count).Select(i => Image(Digits.Population()[i]))];
+
+        float[] Image(float[] digit)
+        {
+            // Colour: ink and paper of every image's own.
+            var tints = Enumerable.Range(0, 2 * channels).Select(_ => channels == 1 ? 0f : random.NextSingle()).ToArray();
+            var image = new float[height * width * channels];
+            for (var i = 0; i < height * width; i++)
+            {
+                var (y, x) = (i / width, i % width);
+                var ink = how switch
+                {
+                    "small" => (digit[(2 * y * 28) + (2 * x)] + digit[(2 * y * 28) + (2 * x) + 1] + digit[(((2 * y) + 1) * 28) + (2 * x)] + digit[(((2 * y) + 1) * 28) + (2 * x) + 1]) / 4,
+                    "large" => digit[((y / 2) * 28) + (x / 2)],
+                    "cropped" => digit[((y + 2) * 28) + x],
+                    _ => digit[i],
+                };
+                for (var c = 0; c < channels; c++)
+                {
+                    image[(i * channels) + c] = channels == 1 ? ink * layout.Maximum : (ink * tints[c]) + ((1 - ink) * tints[channels + c]);
+                }
+            }
+
+            return image;
+        }
+
+        float Normal() => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+    }
+
+    [Theory]
+    [InlineData(0.1307, 0.3081, "state the layout's minimum and maximum")]
+    [InlineData(0, 255, "state the layout's minimum and maximum")]
+    public void Values_that_are_not_what_the_schema_says_are_refused(double mean, double scale, string remedy)
+    {
+        var images = Digits.Population()[..1_500].Select(d => Array.ConvertAll(d, v => (float)((v - mean) / scale))).ToArray();
+        var error = Assert.Throws<FitException>(() => QuerySimilarityFit.Fit(
+            new FitContext(Digits.Model, ReferenceData.Split(Digits.Rows(images)), new QuerySimilarityOptions(), 7), new QuerySimilarityOptions(), FingerprintKey.FromSeed(7)));
+        Assert.Contains(remedy, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Images_of_which_nearly_all_is_alike_are_refused()
+    {
+        // One photograph, a dot in one of sixteen places.
+        var random = new Random(3);
+        var background = Enumerable.Range(0, Digits.Width).Select(_ => random.NextSingle()).ToArray();
+        var images = Enumerable.Range(0, 1_500).Select(i =>
+        {
+            var image = (float[])background.Clone();
+            image[((random.Next(16) * 7) + 3) * 7] = random.NextSingle();
+            return image;
+        }).ToArray();
+        Assert.Throws<FitException>(() => QuerySimilarityFit.Fit(
+            new FitContext(Digits.Model, ReferenceData.Split(Digits.Rows(images)), new QuerySimilarityOptions(), 7), new QuerySimilarityOptions(), FingerprintKey.FromSeed(7)));
+    }
+
+    [Fact]
+    public void Clients_who_send_every_input_in_three_versions_are_no_reason_to_refuse()
+    {
+        var random = new Random(3);
+        var population = Digits.Population();
+        var rows = Enumerable.Range(0, 1_000).SelectMany(i => new[] { population[i], Digits.Augment(population[i], random), Digits.Augment(population[i], random) }).Concat(population[1_000..3_000]).ToArray();
+        random.Shuffle(rows);
+        var fitted = QuerySimilarityFit.Fit(new FitContext(Digits.Model, ReferenceData.Split(Digits.Rows(rows)), new QuerySimilarityOptions(), 7), new QuerySimilarityOptions(), FingerprintKey.FromSeed(7));
+
+        Assert.InRange(fitted.Growth, 0.5, 0.7);
+    }
+
     [Fact]
     public void Rows_of_thirty_columns_link_noisy_copies_and_leave_strangers_alone()
     {

@@ -37,13 +37,14 @@ public sealed class SingleInputTests : IDisposable
     }
 
     [Fact]
-    public async Task Off_manifold_sees_large_noise_within_eight_queries_and_square_within_twelve()
+    public async Task Off_manifold_sees_large_noise_within_eight_queries_and_stubborn_square_within_twenty()
     {
         var monitor = await FitAsync(new OffManifoldKind());
         foreach (var (_, queries) in Digits.Traces().Where(t => t.Attack == "square"))
         {
-            // The goal is eight; the recorded victims are the stubborn ones, on which Square takes 60 queries and more, and one of them takes eleven.
-            Assert.InRange(await QueriesToAlarmAsync(monitor(), queries), 1, 12);
+            // The goal is eight, and most victims keep it (docs/reference/detection.md); the recorded ones are the stubborn ones, on which Square takes 60 queries and more. One of them took eleven while
+            // hits were taken for independent, which is what honest clients with several versions of an input alarmed by.
+            Assert.InRange(await QueriesToAlarmAsync(monitor(), queries), 1, 20);
         }
 
         // The probes that an attacker sends who raises its noise until query-similarity links nothing.

@@ -6,6 +6,8 @@ internal static class Program
     private static readonly SortedDictionary<string, Func<BenchmarkArguments, Task<object>>> s_suites = new(StringComparer.Ordinal)
     {
         ["monitors"] = MonitorSpeed.RunAsync,
+        ["clients"] = Suites.ClientsSuite.RunAsync,
+        ["similarity"] = Suites.SimilaritySuite.RunAsync,
         ["outliers"] = OutlierTable.RunAsync,
         ["alerting"] = Suites.AlertingSuite.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
@@ -18,7 +20,7 @@ internal static class Program
         ["replay"] = Suites.ReplaySuite.RunAsync,
         ["scale"] = Suites.ScaleSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
-        ["detection"] = DetectionSuite.RunAsync,
+        ["detection"] = Detecting.DetectionSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,
         ["runtime"] = Suites.RuntimeSuite.RunAsync,

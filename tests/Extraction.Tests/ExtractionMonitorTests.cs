@@ -124,6 +124,125 @@ public sealed class ExtractionMonitorTests : IDisposable
     }
 
     [Fact]
+    public async Task Synthetic_queries_around_a_client_s_own_are_seen_and_honest_clients_are_left_alone()
+    {
+        var options = new SelfSimilarityOptions();
+        var kind = new SelfSimilarityKind();
+        var random = new Random(7);
+        var (inputs, clients) = HonestClients(s_population.Value[..3_000], 30, 80, random, once: true);
+        var fit = new FitContext(s_model, ReferenceData.Split(Rows(inputs, clients)), options, 5);
+        var parameters = await kind.FitAsync(fit, CancellationToken.None);
+        IMonitor Create() => kind.Create(new MonitorContext("s", s_model, options, parameters.Bytes, 5));
+
+        // Fifty seeds, then steps of a tenth along the signs of something, from any earlier query.
+        var thief = s_population.Value[4_000..4_050].ToList();
+        while (thief.Count < 180)
+        {
+            thief.Add([.. thief[random.Next(thief.Count)].Select(v => Math.Clamp(v + (random.Next(2) == 0 ? 0.1f : -0.1f), 0, 1))]);
+        }
+
+        Assert.InRange(await QueriesToAlarmAsync(Create(), thief), 52, 120);
+        for (var client = 0; client < 10; client++)
+        {
+            var (honest, _) = HonestClients(s_population.Value[3_000..], 1, 600, random, once: false);
+            Assert.Equal(int.MaxValue, await QueriesToAlarmAsync(Create(), honest));
+        }
+
+        // Near copies are the business of another monitor, retries of none.
+        var copies = Enumerable.Range(0, 300).Select(_ => s_population.Value[4_000].Select(v => Math.Clamp(v + (0.02f * (random.NextSingle() - 0.5f)), 0, 1)).ToArray()).ToArray();
+        Assert.Equal(int.MaxValue, await QueriesToAlarmAsync(Create(), copies));
+
+        async Task<int> QueriesToAlarmAsync(IMonitor monitor, IReadOnlyList<float[]> queries)
+        {
+            var sums = new double[monitor.Variables.Count];
+            var sink = new Sink { OnBet = (variable, log) => sums[variable] = (sums[variable] + 1) * Math.Exp(log) };
+            var rows = Rows(queries, [.. queries.Select(_ => "one")]);
+            var scores = await monitor.ScoreAsync(rows, CancellationToken.None);
+            for (var row = 0; row < rows.Count; row++)
+            {
+                monitor.Apply(rows, row, scores, sink);
+                if (sums.Average() >= 1e5)
+                {
+                    return row + 1;
+                }
+            }
+
+            return int.MaxValue;
+        }
+    }
+
+    [Fact]
+    public async Task Self_similarity_survives_a_restart_and_refuses_inputs_that_follow_from_one_another()
+    {
+        var options = new SelfSimilarityOptions { History = 32 };
+        var kind = new SelfSimilarityKind();
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..500])), options, 5), CancellationToken.None);
+        var context = new MonitorContext("s", s_model, options, parameters.Bytes, 5);
+        var (first, second) = (kind.Create(context), kind.Create(context));
+        var (expected, actual) = (new List<double>(), new List<double>());
+        await FeedAsync(first, new Sink { OnBet = (_, _) => { } }, Rows(s_population.Value[3_000..3_050], [.. Enumerable.Repeat("c", 50)]));
+        var keys = new List<string>();
+        first.State!.TakeDirtyKeys(keys);
+        foreach (var key in keys)
+        {
+            var output = new ArrayBufferWriter<byte>();
+            Assert.True(first.State.Save(key, output));
+            second.State!.Restore(key, output.WrittenSpan);
+        }
+
+        var more = Rows(s_population.Value[3_050..3_100], [.. Enumerable.Repeat("c", 50)]);
+        await FeedAsync(first, new Sink { OnBet = (_, log) => expected.Add(log) }, more);
+        await FeedAsync(second, new Sink { OnBet = (_, log) => actual.Add(log) }, more);
+        Assert.Equal(expected, actual);
+        Assert.NotEmpty(expected);
+
+        // Every client's inputs walk away from its first in small steps.
+        var random = new Random(1);
+        var walks = new List<float[]>();
+        var names = new List<string>();
+        for (var client = 0; client < 10; client++)
+        {
+            var at = s_population.Value[client];
+            for (var step = 0; step < 60; step++)
+            {
+                at = [.. at.Select(v => Math.Clamp(v + (0.08f * (random.NextSingle() - 0.5f)), 0, 1))];
+                walks.Add(at);
+                names.Add("c" + client);
+            }
+        }
+
+        await Assert.ThrowsAsync<FitException>(async () => await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(walks, names)), options, 5), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Accounts_of_one_cohort_are_watched_together_from_the_second_account_on()
+    {
+        var options = new QueryPatternOptions { Neighbours = 100 };
+        var kind = new QueryPatternKind(_configuration, _scoring, _kernels);
+        var reference = ReferenceData.Split(Rows(s_population.Value[..300]));
+        var parameters = await kind.FitAsync(new FitContext(s_model, reference, options, 5), CancellationToken.None);
+        var monitor = kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5));
+        var plain = Rows(s_population.Value[3_000..3_006], ["a", "a", "b", "c", "a", "d"]);
+        string[] cohorts = ["one", "one", "one", "one", "one", "other"];
+        var rows = new RowBatch(
+            s_model,
+            plain.Inputs.ToArray(),
+            [plain.Outputs(0).ToArray(), plain.Outputs(1).ToArray()],
+            [.. Enumerable.Range(0, 6).Select(r => plain.Rows[r] with { Event = r })],
+            [.. cohorts.Select(c => new InferenceEvent { Client = new Client { AddressPrefix = c } })]);
+        var sink = new Sink();
+        await FeedAsync(monitor, sink, rows);
+
+        // Three rows of the first cohort come after its second account appeared; the other one has one account only.
+        Assert.Equal(3 * monitor.Variables.Count, sink.Observations.Count(o => o.Subject == "cohort of addresses one"));
+        Assert.DoesNotContain(sink.Observations, o => o.Subject == "cohort of addresses other");
+        var details = new FindingDetails();
+        monitor.Describe(new AlarmContext(rows, 4, "cohort of addresses one", 0, 20, 10), details);
+        Assert.Equal(["a", "b", "c"], details.Clients);
+        Assert.Contains("3 accounts", details.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_slow_thief_meets_its_budget_retries_cost_nothing_and_old_queries_expire()
     {
         var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Period = TimeSpan.FromDays(2) }, 1);
@@ -259,7 +378,9 @@ public sealed class ExtractionMonitorTests : IDisposable
 
         public void Observe(int variable, double value, string subject = "") => Observations.Add((variable, value, subject));
 
-        public void Bet(int variable, double logIncrement, string subject = "") => throw new InvalidOperationException("no bet expected");
+        public Action<int, double>? OnBet { get; init; }
+
+        public void Bet(int variable, double logIncrement, string subject = "") => (OnBet ?? throw new InvalidOperationException("no bet expected"))(variable, logIncrement);
 
         public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "") => throw new InvalidOperationException("no evidence expected");
 

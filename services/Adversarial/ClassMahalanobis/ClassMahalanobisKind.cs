@@ -8,7 +8,7 @@ namespace Monitoring.Adversarial;
 /// <summary><c>class-mahalanobis</c>: see README.md beside this file.</summary>
 internal sealed class ClassMahalanobisKind : MonitorKind<ClassMahalanobisOptions>
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     public override string Name => "class-mahalanobis";
 
@@ -36,7 +36,7 @@ internal sealed class ClassMahalanobisKind : MonitorKind<ClassMahalanobisOptions
         var held = context.Reference.Calibration;
         var scores = new float[held.Count * 2];
         ClassMahalanobisMonitor.Score(held, distance, output, scores);
-        var calibrations = ConformalHitMonitor.Calibrate(held, scores, 2, context);
+        var calibrations = ConformalHitMonitor.Calibrate(held, scores, 2, context, options);
 
         var bytes = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(bytes);

@@ -13,11 +13,15 @@ internal sealed class ClassCalibration
     private readonly SortedDictionary<int, float[]> _classes;
     private readonly float[] _all;
 
-    private ClassCalibration(SortedDictionary<int, float[]> classes, float[] all)
+    private ClassCalibration(SortedDictionary<int, float[]> classes, float[] all, HonestHits honest)
     {
         _classes = classes;
         _all = all;
+        Honest = honest;
     }
+
+    /// <summary>How often honest clients exceed it.</summary>
+    public HonestHits Honest { get; }
 
     /// <summary>Clean scores.</summary>
     public int Count => _all.Length;
@@ -55,8 +59,11 @@ internal sealed class ClassCalibration
             }
         }
 
-        return new ClassCalibration(kept, [.. all]);
+        return new ClassCalibration(kept, [.. all], new HonestHits(0.02, 20, 0.15));
     }
+
+    /// <summary>The same scores with what honest clients show.</summary>
+    public ClassCalibration With(HonestHits honest) => new(_classes, _all, honest);
 
     /// <summary>p-value in (0, 1]; 1 for a score that is not a number.</summary>
     public double PValue(float score, int predictedClass)
@@ -94,6 +101,8 @@ internal sealed class ClassCalibration
             WriteScores(writer, scores);
         }
 
+        Honest.Write(writer);
+
         static void WriteScores(CanonicalWriter writer, float[] scores) => writer.WriteDoubles(Array.ConvertAll(scores, s => (double)s));
     }
 
@@ -106,6 +115,6 @@ internal sealed class ClassCalibration
             classes.Add((int)reader.ReadCount(), Array.ConvertAll(reader.ReadDoubles(), s => (float)s));
         }
 
-        return new ClassCalibration(classes, all);
+        return new ClassCalibration(classes, all, HonestHits.Read(ref reader));
     }
 }

@@ -3,7 +3,7 @@ using Monitoring.Statistics;
 
 namespace Monitoring.Adversarial;
 
-/// <summary>One client's recent inputs (exact repeats count once) and its counts for people.</summary>
+/// <summary>One client's recent inputs (exact repeats count once), its counts for people, and its hits by score.</summary>
 internal sealed class ClientHits : IClientState<ClientHits>
 {
     private const int Remembered = 16;
@@ -12,6 +12,9 @@ internal sealed class ClientHits : IClientState<ClientHits>
     public long Queries { get; private set; }
 
     public long Hits { get; set; }
+
+    /// <summary>What is known of the client by score; empty before its first input.</summary>
+    public HitChain[] Chains { get; set; } = [];
 
     /// <summary>False for an exact repeat of one of the last 16 distinct inputs.</summary>
     public bool Admit(ulong inputHash)
@@ -40,6 +43,12 @@ internal sealed class ClientHits : IClientState<ClientHits>
         {
             writer.WriteUInt64(hash);
         }
+
+        writer.WriteCount(Chains.Length);
+        foreach (var chain in Chains)
+        {
+            chain.Write(writer);
+        }
     }
 
     public static ClientHits Read(ref CanonicalReader reader)
@@ -48,6 +57,12 @@ internal sealed class ClientHits : IClientState<ClientHits>
         for (var left = reader.ReadLength(8); left > 0; left--)
         {
             client._recent.Enqueue(reader.ReadUInt64());
+        }
+
+        client.Chains = new HitChain[reader.ReadLength(5)];
+        for (var i = 0; i < client.Chains.Length; i++)
+        {
+            client.Chains[i] = HitChain.Read(ref reader);
         }
 
         return client;

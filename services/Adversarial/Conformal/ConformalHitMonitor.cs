@@ -6,8 +6,8 @@ namespace Monitoring.Adversarial;
 
 /// <summary>
 /// Base of monitors that score single inputs and watch, per client, how often a score is extreme within its predicted class (RUNTIME.md 6: "Bernoulli mixture
-/// evidence"). A hit is p ≤ <see cref="ConformalOptions.HitAt"/>; the bet on rate q against the honest share p0 is q/p0 on a hit and (1 − q)/(1 − p0) else, for q in
-/// {0.05, 0.2, 0.5, 0.95}; the runtime averages over q and scores. An exact repeat by the same client counts once.
+/// evidence"). A hit is p ≤ <see cref="ConformalOptions.HitAt"/>; the bet on rate q against π, what an honest client of this history has at most (<see cref="HitChain"/>), is q/π on a hit and
+/// (1 − q)/(1 − π) else, for q in {0.05, 0.2, 0.5, 0.95} above π; the runtime averages over q and scores. An exact repeat by the same client counts once.
 /// </summary>
 internal abstract class ConformalHitMonitor : IMonitor
 {
@@ -15,8 +15,6 @@ internal abstract class ConformalHitMonitor : IMonitor
 
     private readonly ConformalOptions _options;
     private readonly ClassCalibration[] _calibrations;
-    private readonly double[] _onHit;
-    private readonly double[] _onMiss;
     private readonly ulong _seed;
     private readonly ClientTable<ClientHits> _clients;
 
@@ -30,11 +28,8 @@ internal abstract class ConformalHitMonitor : IMonitor
         _calibrations = calibrations;
         _seed = seed;
         _clients = new ClientTable<ClientHits>(options.Clients);
-        var rates = s_rates.Where(q => q > options.HonestShare).ToArray();
-        _onHit = Array.ConvertAll(rates, q => Math.Log(q / options.HonestShare));
-        _onMiss = Array.ConvertAll(rates, q => Math.Log((1 - q) / (1 - options.HonestShare)));
         Scores = scores;
-        Variables = [.. scores.SelectMany(s => rates.Select(q => new Variable(string.Create(CultureInfo.InvariantCulture, $"{s} at {q:0.##}"))
+        Variables = [.. scores.SelectMany(s => s_rates.Select(q => new Variable(string.Create(CultureInfo.InvariantCulture, $"{s} at {q:0.##}"))
         {
             Type = VariableType.Bet,
             Group = s,
@@ -70,17 +65,31 @@ internal abstract class ConformalHitMonitor : IMonitor
             return;
         }
 
+        if (state.Chains.Length != _calibrations.Length)
+        {
+            state.Chains = Array.ConvertAll(_calibrations, _ => new HitChain());
+        }
+
         var predicted = rows.PredictedClass(row);
         var any = false;
         for (var score = 0; score < _calibrations.Length; score++)
         {
             var hit = _calibrations[score].PValue(scores.Values[(row * scores.Columns) + score], predicted) <= _options.HitAt;
             any |= hit;
-            var logs = hit ? _onHit : _onMiss;
-            for (var rate = 0; rate < logs.Length; rate++)
+            var honest = state.Chains[score].Predict(_calibrations[score].Honest);
+            for (var rate = 0; rate < s_rates.Length; rate++)
             {
-                sink.Bet((score * logs.Length) + rate, logs[rate], client);
+                // An honest rate below π loses every bet on more than π, whatever it is; a bet on less would not.
+                var (q, increment) = (s_rates[rate], 0.0);
+                if (q > honest)
+                {
+                    increment = hit ? Math.Log(q / honest) : Math.Log((1 - q) / (1 - honest));
+                }
+
+                sink.Bet((score * s_rates.Length) + rate, increment, client);
             }
+
+            state.Chains[score].Add(hit);
         }
 
         if (any)
@@ -97,11 +106,12 @@ internal abstract class ConformalHitMonitor : IMonitor
         }
 
         var share = (double)state.Hits / Math.Max(1, state.Queries);
-        details.Summary = string.Create(CultureInfo.InvariantCulture, $"{state.Hits} of {state.Queries} distinct inputs of client {alarm.Subject} {Sentence}; honest clients: at most {_options.HonestShare:P0}");
+        var honest = _calibrations.Max(c => c.Honest.Share);
+        details.Summary = string.Create(CultureInfo.InvariantCulture, $"{state.Hits} of {state.Queries} distinct inputs of client {alarm.Subject} {Sentence}; honest clients: some {honest:P0}");
         details.Measures["hits"] = state.Hits;
         details.Measures["queries"] = state.Queries;
-        details.Measures["honest-share"] = _options.HonestShare;
-        details.Effect = ("share", _options.HonestShare, share, share - _options.HonestShare);
+        details.Measures["honest-share"] = honest;
+        details.Effect = ("share", honest, share, share - honest);
     }
 
     /// <summary>What a hit is, after "inputs of client X".</summary>
@@ -111,7 +121,7 @@ internal abstract class ConformalHitMonitor : IMonitor
     protected abstract void Score(RowBatch rows, Span<float> scores, CancellationToken cancellationToken);
 
     /// <summary>Calibrates every score on clean rows that its fit has not seen.</summary>
-    internal static ClassCalibration[] Calibrate(RowBatch held, ReadOnlySpan<float> scores, int columns, FitContext context)
+    internal static ClassCalibration[] Calibrate(RowBatch held, ReadOnlySpan<float> scores, int columns, FitContext context, ConformalOptions options)
     {
         if (held.Count < 100)
         {
@@ -134,7 +144,14 @@ internal abstract class ConformalHitMonitor : IMonitor
                 values[row] = scores[(row * columns) + column];
             }
 
-            calibrations[column] = ClassCalibration.Of(values, classes);
+            var calibration = ClassCalibration.Of(values, classes);
+            var hits = new bool[held.Count];
+            for (var row = 0; row < hits.Length; row++)
+            {
+                hits[row] = calibration.PValue(values[row], classes[row]) <= options.HitAt;
+            }
+
+            calibrations[column] = calibration.With(HonestHits.Fit(hits, context, options));
         }
 
         return calibrations;

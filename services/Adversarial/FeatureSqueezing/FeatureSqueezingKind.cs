@@ -8,7 +8,7 @@ namespace Monitoring.Adversarial;
 /// <summary><c>feature-squeezing</c>: see README.md beside this file.</summary>
 internal sealed class FeatureSqueezingKind(ServedModels models) : MonitorKind<FeatureSqueezingOptions>
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     public override string Name => "feature-squeezing";
 
@@ -45,7 +45,7 @@ internal sealed class FeatureSqueezingKind(ServedModels models) : MonitorKind<Fe
         var bytes = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(bytes);
         writer.WriteByte(Version);
-        foreach (var calibration in ConformalHitMonitor.Calibrate(held, scores, columns, context))
+        foreach (var calibration in ConformalHitMonitor.Calibrate(held, scores, columns, context, options))
         {
             calibration.Write(writer);
         }

@@ -8,7 +8,7 @@ namespace Monitoring.Adversarial;
 /// <summary><c>off-manifold</c>: see README.md beside this file.</summary>
 internal sealed class OffManifoldKind : MonitorKind<OffManifoldOptions>
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
 
     public override string Name => "off-manifold";
 
@@ -47,7 +47,7 @@ internal sealed class OffManifoldKind : MonitorKind<OffManifoldOptions>
         var columns = distance is null ? 1 : 2;
         var scores = new float[held.Count * columns];
         OffManifoldMonitor.Score(held, subspace, distance, output, scores);
-        var calibrations = ConformalHitMonitor.Calibrate(held, scores, columns, context);
+        var calibrations = ConformalHitMonitor.Calibrate(held, scores, columns, context, options);
 
         var bytes = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(bytes);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Monitoring.Detection;
 
 namespace Monitoring.Adversarial;
@@ -14,10 +16,11 @@ internal sealed class ImageFingerprinter : Fingerprinter
     private const byte StartPurpose = 3;
 
     private readonly ImageLayout _layout;
+    private readonly int _pool;
     private readonly int _rows;
     private readonly int _columns;
     private readonly int _patch;
-    private readonly int[] _cellOf;
+    private readonly int[] _offsets;
     private readonly float[] _scale;
     private readonly float[] _dither;
     private readonly ulong[] _coefficients;
@@ -33,9 +36,9 @@ internal sealed class ImageFingerprinter : Fingerprinter
     {
         _layout = layout;
         _patch = patch;
-        var pool = Math.Max(1, ((Math.Max(layout.Height, layout.Width) + cells) - 1) / cells);
-        _rows = ((layout.Height + pool) - 1) / pool;
-        _columns = ((layout.Width + pool) - 1) / pool;
+        _pool = Math.Max(1, ((Math.Max(layout.Height, layout.Width) + cells) - 1) / cells);
+        _rows = ((layout.Height + _pool) - 1) / _pool;
+        _columns = ((layout.Width + _pool) - 1) / _pool;
         if (_rows < patch || _columns < patch)
         {
             throw new FitException($"an image of {layout.Height}×{layout.Width} pixels is too small for patches of {patch}×{patch} cells");
@@ -55,29 +58,21 @@ internal sealed class ImageFingerprinter : Fingerprinter
             _coefficients[i] = key.Draw(CoefficientPurpose, i) | 1;
         }
 
+        // Σ c·(v + 40,000) from the key's start, with what does not depend on the image added up once (modulo 2⁶⁴).
         _start = key.Draw(StartPurpose, 0);
-
-        // Cell (and channel) of every float of the row, so that pooling is one pass whatever the layout.
-        _cellOf = new int[layout.Height * layout.Width * layout.Channels];
-        var pixels = new int[values];
-        for (var y = 0; y < layout.Height; y++)
+        foreach (var coefficient in _coefficients)
         {
-            for (var x = 0; x < layout.Width; x++)
-            {
-                for (var c = 0; c < layout.Channels; c++)
-                {
-                    var position = layout.ChannelsFirst ? (((c * layout.Height) + y) * layout.Width) + x : (((y * layout.Width) + x) * layout.Channels) + c;
-                    var cell = ((((y / pool) * _columns) + (x / pool)) * layout.Channels) + c;
-                    _cellOf[position] = cell;
-                    pixels[cell]++;
-                }
-            }
+            _start += coefficient * 40_000;
         }
 
+        // Places of a patch's cells behind its first one, in the order of the coefficients.
+        _offsets = [.. Enumerable.Range(0, _coefficients.Length).Select(i => ((i / (patch * layout.Channels)) * _columns * layout.Channels) + (i % (patch * layout.Channels)))];
         _scale = new float[values];
         for (var i = 0; i < values; i++)
         {
-            _scale[i] = 255f / ((layout.Maximum - layout.Minimum) * pixels[i]);
+            var (row, column) = (i / layout.Channels / _columns, i / layout.Channels % _columns);
+            var pixels = Math.Min(_pool, layout.Height - (row * _pool)) * Math.Min(_pool, layout.Width - (column * _pool));
+            _scale[i] = 255f / ((layout.Maximum - layout.Minimum) * pixels);
         }
 
         MaximumHashes = (_rows - patch + 1) * (_columns - patch + 1);
@@ -90,38 +85,26 @@ internal sealed class ImageFingerprinter : Fingerprinter
         var channels = _layout.Channels;
         Span<float> cells = stackalloc float[_dither.Length];
         cells.Clear();
-        var cellOf = _cellOf.AsSpan(0, row.Length);
-        var minimum = _layout.Minimum;
-        var maximum = _layout.Maximum;
-        for (var i = 0; i < row.Length; i++)
-        {
-            // Clamped: a value far outside the layout must not overflow, nor hide the rest of its cell. NaN fails both tests and adds nothing.
-            var value = row[i];
-            cells[cellOf[i]] += value >= maximum ? maximum - minimum : value > minimum ? value - minimum : 0;
-        }
-
+        Pool(row, cells);
         Span<ulong> levels = stackalloc ulong[cells.Length];
         for (var i = 0; i < cells.Length; i++)
         {
-            levels[i] = (ulong)(((cells[i] * _scale[i]) + _dither[i]) * _inverseStep);
+            // Below 2³¹ by far: a cell is at most 255 and the dither at most one step.
+            levels[i] = (ulong)(int)(((cells[i] * _scale[i]) + _dither[i]) * _inverseStep);
         }
 
         var count = 0;
-        var width = _patch * channels;
-        var stride = _columns * channels;
+        ReadOnlySpan<ulong> coefficients = _coefficients;
+        ReadOnlySpan<int> offsets = _offsets.AsSpan(0, coefficients.Length);
         for (var y = 0; y + _patch <= _rows; y++)
         {
             for (var x = 0; x + _patch <= _columns; x++)
             {
+                ReadOnlySpan<ulong> patch = levels[(((y * _columns) + x) * channels)..];
                 var hash = _start;
-                var coefficient = 0;
-                for (var dy = 0; dy < _patch; dy++)
+                for (var i = 0; i < coefficients.Length; i++)
                 {
-                    var line = levels.Slice(((y + dy) * stride) + (x * channels), width);
-                    for (var i = 0; i < line.Length; i++)
-                    {
-                        hash += _coefficients[coefficient++] * (line[i] + 40_000);
-                    }
+                    hash += coefficients[i] * patch[offsets[i]];
                 }
 
                 hashes[count++] = Finish(hash);
@@ -129,6 +112,75 @@ internal sealed class ImageFingerprinter : Fingerprinter
         }
 
         return count;
+    }
+
+    /// <summary>
+    /// Adds every pixel, above black and at most white, to its cell, in the order of the row: floats do not add up the same in another order, and fingerprints must be equal on every machine.
+    /// </summary>
+    private void Pool(ReadOnlySpan<float> row, Span<float> cells)
+    {
+        var (channels, width, pool) = (_layout.Channels, _layout.Width, _pool);
+        var line = _layout.ChannelsFirst ? width : width * channels;
+        Span<float> clamped = stackalloc float[Math.Min(line, 8_192)];
+        clamped = line <= clamped.Length ? clamped : new float[line];
+        for (int start = 0, number = 0; start < row.Length; start += line, number++)
+        {
+            Clamp(row.Slice(start, line), clamped);
+            var (channel, y) = _layout.ChannelsFirst ? (number / _layout.Height, number % _layout.Height) : (0, number);
+            var target = cells.Slice((y / pool) * _columns * channels, _columns * channels);
+            if (channels == 1 && pool == 2)
+            {
+                for (var x = 0; x + 1 < clamped.Length; x += 2)
+                {
+                    target[x >> 1] = target[x >> 1] + clamped[x] + clamped[x + 1];
+                }
+
+                if ((clamped.Length & 1) != 0)
+                {
+                    target[clamped.Length >> 1] += clamped[^1];
+                }
+            }
+            else if (_layout.ChannelsFirst)
+            {
+                for (var x = 0; x < clamped.Length; x++)
+                {
+                    target[((x / pool) * channels) + channel] += clamped[x];
+                }
+            }
+            else
+            {
+                for (int x = 0, i = 0; x < width; x++)
+                {
+                    var cell = (x / pool) * channels;
+                    for (var c = 0; c < channels; c++)
+                    {
+                        target[cell + c] += clamped[i++];
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>Above black, at most white: a value far outside the layout must not overflow, nor hide the rest of its cell. NaN fails both tests and is black.</summary>
+    private void Clamp(ReadOnlySpan<float> values, Span<float> clamped)
+    {
+        var (minimum, maximum) = (_layout.Minimum, _layout.Maximum);
+        var (black, white, range) = (Vector256.Create(minimum), Vector256.Create(maximum), Vector256.Create(maximum - minimum));
+        ref var from = ref MemoryMarshal.GetReference(values);
+        ref var to = ref MemoryMarshal.GetReference(clamped);
+        var i = 0;
+        for (; i + Vector256<float>.Count <= values.Length; i += Vector256<float>.Count)
+        {
+            var value = Vector256.LoadUnsafe(ref from, (nuint)i);
+            var above = Vector256.ConditionalSelect(Vector256.GreaterThan(value, black), value - black, Vector256<float>.Zero);
+            Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(value, white), range, above).StoreUnsafe(ref to, (nuint)i);
+        }
+
+        for (; i < values.Length; i++)
+        {
+            var value = values[i];
+            clamped[i] = value >= maximum ? maximum - minimum : value > minimum ? value - minimum : 0;
+        }
     }
 
     /// <summary>Finaliser of MurmurHash3 (Appleby, public domain): spreads every bit of the keyed sum.</summary>

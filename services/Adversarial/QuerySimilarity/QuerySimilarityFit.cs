@@ -11,6 +11,10 @@ internal static class QuerySimilarityFit
     private const int WantedRows = 3_000;
     private const int KnotCount = 257;
 
+    /// <summary>Shares of near copies that a form must link: to be taken at once, and to be of any use.</summary>
+    private const double WantedRecall = 0.9;
+    private const double LeastRecall = 0.5;
+
     /// <summary>Below this participation ratio of the columns' correlations, near copies and the crowd overlap (RUNTIME.md 6: "about 15").</summary>
     private const double LeastEffectiveColumns = 14;
 
@@ -45,15 +49,127 @@ internal static class QuerySimilarityFit
         };
         if (!published && image is not null)
         {
-            draft = image.Channels == 1
-                ? draft with { Cells = 14, Patch = 3, Step = 50 }
-                : draft with { Cells = 8, Patch = 2, Step = 50 };
-        }
-        else if (!published)
-        {
-            draft = FitRows(context, draft);
+            CheckRange(rows, image);
+            return BestOf(context, options, key, image.Channels == 1
+                ? [draft with { Cells = 14, Patch = 3, Step = 50 }, draft with { Cells = 14, Patch = 2, Step = 50 }, draft with { Cells = 8, Patch = 2, Step = 50 }]
+                : [draft with { Cells = 8, Patch = 2, Step = 50 }, draft with { Cells = 14, Patch = 2, Step = 50 }, draft with { Cells = 14, Patch = 3, Step = 50 }]);
         }
 
+        return FitOne(context, options, key, published ? draft : FitRows(context, draft));
+    }
+
+    /// <summary>
+    /// The first form under which most near copies of clean inputs are linked and strangers are not. A form that links fewer than nine in ten gives way to a better one; where even the best links fewer than half, near copies cannot be
+    /// told from the crowd.
+    /// </summary>
+    private static QuerySimilarityParameters BestOf(FitContext context, QuerySimilarityOptions options, FingerprintKey key, QuerySimilarityParameters[] forms)
+    {
+        (QuerySimilarityParameters? Parameters, double Recall) best = (null, -1);
+        FitException? tooSmall = null;
+        foreach (var form in forms)
+        {
+            try
+            {
+                form.CreateFingerprinter(context.Model, options.Definition, key);
+            }
+            catch (FitException e)
+            {
+                tooSmall = e;
+                continue;
+            }
+
+            // Inputs that follow from one another are refused under any form.
+            var fitted = FitOne(context, options, key, form);
+            var recall = Recall(context, options, key, fitted);
+            if (recall > best.Recall)
+            {
+                best = (fitted, recall);
+            }
+
+            if (recall >= WantedRecall)
+            {
+                break;
+            }
+        }
+
+        if (best.Parameters is null)
+        {
+            throw tooSmall!;
+        }
+
+        return best.Recall >= LeastRecall ? best.Parameters : throw new FitException(string.Create(
+            CultureInfo.InvariantCulture,
+            $"of near copies of clean inputs (noise of 2 % of the range) at most {best.Recall:P0} can be told from strangers: too much of these images is alike, or too little of them is left after pooling. query-similarity proves nothing here; use off-manifold"));
+    }
+
+    /// <summary>Values that the layout does not know would all be black or white: a standardised image under [0, 1] has no fingerprint.</summary>
+    private static void CheckRange(RowBatch rows, ImageLayout image)
+    {
+        long outside = 0;
+        float least = float.PositiveInfinity, most = float.NegativeInfinity;
+        var slack = 0.01f * (image.Maximum - image.Minimum);
+        foreach (var value in rows.Inputs.Span)
+        {
+            if (!float.IsFinite(value))
+            {
+                continue;
+            }
+
+            (least, most) = (Math.Min(least, value), Math.Max(most, value));
+            outside += value < image.Minimum - slack || value > image.Maximum + slack ? 1 : 0;
+        }
+
+        if (outside > 0.01 * rows.Inputs.Length)
+        {
+            throw new FitException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the images' values run from {least:G4} to {most:G4}, the schema says [{image.Minimum:G4}, {image.Maximum:G4}]: state the layout's minimum and maximum"));
+        }
+
+        if (most - least < 0.05 * (image.Maximum - image.Minimum))
+        {
+            throw new FitException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the images' values run from {least:G4} to {most:G4}, a small part of the schema's [{image.Minimum:G4}, {image.Maximum:G4}]: state the layout's minimum and maximum"));
+        }
+    }
+
+    /// <summary>Share of near copies (normal noise of 2 % of the range on every value, clipped to it) that share at least τ hashes with their original.</summary>
+    private static double Recall(FitContext context, QuerySimilarityOptions options, FingerprintKey key, QuerySimilarityParameters parameters)
+    {
+        var (rows, image) = (context.Reference.All, context.Model.Schema.Image!);
+        var fingerprinter = parameters.CreateFingerprinter(context.Model, options.Definition, key);
+        var (original, copy) = (new ulong[Fingerprinter.Kept], new ulong[Fingerprinter.Kept]);
+        var noisy = new float[rows.Width];
+        var (linked, tried) = (0, 0);
+        for (var row = 0; row < rows.Count; row += Math.Max(1, rows.Count / 200))
+        {
+            rows.Input(row).CopyTo(noisy);
+            for (var i = 0; i < noisy.Length; i++)
+            {
+                var normal = Statistics.SpecialFunctions.NormalQuantile(Math.Clamp(Statistics.Mixing.Uniform(context.Seed + ((ulong)row * (ulong)noisy.Length) + (ulong)i), 1e-9, 1 - 1e-9));
+                noisy[i] = Math.Clamp(noisy[i] + (float)(0.02 * (image.Maximum - image.Minimum) * normal), image.Minimum, image.Maximum);
+            }
+
+            var known = original.AsSpan(0, fingerprinter.Fingerprint(rows.Input(row), parameters.Frequent, original)).ToArray().ToHashSet();
+            var shared = 0;
+            foreach (var hash in copy.AsSpan(0, fingerprinter.Fingerprint(noisy, parameters.Frequent, copy)))
+            {
+                shared += known.Contains(hash) ? 1 : 0;
+            }
+
+            tried++;
+            linked += shared >= parameters.Threshold ? 1 : 0;
+        }
+
+        return (double)linked / tried;
+    }
+
+    private static QuerySimilarityParameters FitOne(FitContext context, QuerySimilarityOptions options, FingerprintKey key, QuerySimilarityParameters draft)
+    {
+        var rows = context.Reference.All;
+        var image = context.Model.Schema.Image;
+        var published = options.Definition == FingerprintDefinition.Published;
         var fingerprinter = draft.CreateFingerprinter(context.Model, options.Definition, key);
         var frequentShare = image is null ? Math.Max(0.01, options.FrequentShare) : options.FrequentShare;
         var frequent = published ? FrequentHashes.None : FrequentHashes.Of(fingerprinter, Inputs(rows), frequentShare);
@@ -113,8 +229,9 @@ internal static class QuerySimilarityFit
     }
 
     /// <summary>
-    /// Upper bound of the probability that a lineage grows: over all, and for every size that at least 30 lineages reached
-    /// (95 % Wilson bounds), the largest.
+    /// The rate of growth that covers the reference: the evidence of a lineage of k needs P(a fresh query grows to k) ≤ ρ^(k − 1), so ρ is the largest (k − 1)th root of that
+    /// share over all k that at least 30 lineages reached, and no less than the share of queries that link at all (95 % Wilson bounds). Clients who send every
+    /// input in three versions make lineages of three, not of eighteen.
     /// </summary>
     internal static double MeasureGrowth(RowBatch rows, ulong[][] fingerprints, double hashesPerQuery, int threshold, FingerprintKey key)
     {
@@ -145,12 +262,9 @@ internal static class QuerySimilarityFit
         }
 
         var largest = UpperBound(reached.Skip(2).Sum(), reached.Sum());
-        for (var size = 1; size + 1 < reached.Count; size++)
+        for (var size = 2; size < reached.Count && reached[size] >= LeastChances; size++)
         {
-            if (reached[size] >= LeastChances)
-            {
-                largest = Math.Max(largest, UpperBound(reached[size + 1], reached[size]));
-            }
+            largest = Math.Max(largest, Math.Pow(UpperBound(reached[size], reached[1]), 1.0 / (size - 1)));
         }
 
         return largest;

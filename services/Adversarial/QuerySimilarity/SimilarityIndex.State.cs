@@ -110,7 +110,7 @@ internal sealed partial class SimilarityIndex
             writer.WriteUInt64(entry.Mac);
             writer.WriteSigned(entry.Offset);
             writer.WriteSigned(entry.UnixNano);
-            writer.WriteCount(entry.Sequence);
+            writer.WriteCount(_sequences[slot]);
             writer.WriteCount(entry.Entered);
             writer.WriteSigned(entry.Lineage);
             for (var i = first; i < next; i++)
@@ -145,7 +145,7 @@ internal sealed partial class SimilarityIndex
             entry.Mac = reader.ReadUInt64();
             entry.Offset = reader.ReadSigned();
             entry.UnixNano = reader.ReadSigned();
-            entry.Sequence = reader.ReadCount();
+            _sequences[slot] = reader.ReadCount();
             entry.Entered = reader.ReadCount();
             entry.Lineage = checked((int)reader.ReadSigned());
             var packed = reader.ReadBytes();
@@ -163,15 +163,15 @@ internal sealed partial class SimilarityIndex
                     throw new InvalidDataException($"page {page}: bucket {bucket} of {_buckets}");
                 }
 
-                var start = (int)bucket * BucketSize;
-                var free = _ids.AsSpan(start, BucketSize).IndexOf(0u);
+                var ids = Ids((int)bucket);
+                var free = ids.IndexOf(0u);
                 if (free < 0)
                 {
                     throw new InvalidDataException($"page {page}: bucket {bucket} holds more than {BucketSize} hashes");
                 }
 
-                _ids[start + free] = id;
-                _tags[start + free] = BinaryPrimitives.ReadUInt16LittleEndian(packed[4..]);
+                ids[free] = id;
+                Tags((int)bucket)[free] = BinaryPrimitives.ReadUInt16LittleEndian(packed[4..]);
             }
         }
 
@@ -203,13 +203,17 @@ internal sealed partial class SimilarityIndex
     private Dictionary<int, List<ulong>> Gather(HashSet<int> pages)
     {
         var gathered = pages.ToDictionary(p => p, _ => new List<ulong>());
-        for (var position = 0; pages.Count > 0 && position < _ids.Length; position++)
+        for (var bucket = 0; pages.Count > 0 && bucket < _buckets; bucket++)
         {
-            var id = _ids[position];
-            var slot = (int)(id & SlotMask);
-            if (IsRemembered(id) && gathered.TryGetValue(slot / PageSize, out var entries))
+            var ids = Ids(bucket);
+            var tags = Tags(bucket);
+            for (var place = 0; place < ids.Length; place++)
             {
-                entries.Add(((ulong)(slot % PageSize) << 48) | ((ulong)(position / BucketSize) << 16) | _tags[position]);
+                var slot = (int)(ids[place] & SlotMask);
+                if (IsRemembered(ids[place]) && gathered.TryGetValue(slot / PageSize, out var entries))
+                {
+                    entries.Add(((ulong)(slot % PageSize) << 48) | ((ulong)bucket << 16) | tags[place]);
+                }
             }
         }
 

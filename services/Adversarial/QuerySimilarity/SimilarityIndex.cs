@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -16,6 +17,11 @@ namespace Monitoring.Adversarial;
 internal sealed partial class SimilarityIndex
 {
     private const int BucketSize = 64;
+
+    /// <summary>32-bit words of a bucket's tags, two to a word, and of the whole bucket: tags, then ids. Six cache lines side by side.</summary>
+    private const int TagWords = BucketSize / 2;
+    private const int BucketWords = TagWords + BucketSize;
+    private const int LineWords = 16;
     private const double Load = 0.75;
     private const int NewestPerHash = 16;
     private const int StickyFactor = 100;
@@ -23,10 +29,13 @@ internal sealed partial class SimilarityIndex
     private const uint SlotMask = (1u << SlotBits) - 1;
 
     private readonly int _remember;
-    private readonly ushort[] _tags;
-    private readonly uint[] _ids;
+    private readonly uint[] _table;
+
+    /// <summary>Where the first cache line of the table begins.</summary>
+    private readonly int _first;
     private readonly uint _buckets;
     private readonly Slot[] _slots;
+    private readonly long[] _sequences;
     private readonly byte[] _generations;
     private readonly byte[] _lists;
     private readonly byte[] _overlaps;
@@ -34,10 +43,11 @@ internal sealed partial class SimilarityIndex
     private readonly int[] _newest = new int[6];
     private readonly int[] _oldest = new int[6];
     private readonly int[] _lengths = new int[6];
-    private readonly List<int> _touched = [];
+    private readonly int[] _touched = new int[Fingerprinter.Kept * BucketSize];
     private readonly Stack<int> _free = new();
     private int _used;
     private uint _sweep;
+    private uint _fetched;
     private long _sequence;
 
     /// <param name="remember">Length of each of the five lists, ≤ 2,000,000.</param>
@@ -49,9 +59,10 @@ internal sealed partial class SimilarityIndex
         _remember = remember;
         var slots = (remember * 5) + 2;
         _buckets = (uint)Math.Max(4, Math.Ceiling(remember * 5 * Math.Clamp(hashesPerQuery, 1, Fingerprinter.Kept) / (BucketSize * Load)));
-        _tags = new ushort[_buckets * BucketSize];
-        _ids = new uint[_buckets * BucketSize];
+        _table = GC.AllocateArray<uint>(checked((int)(_buckets * BucketWords) + LineWords), pinned: true);
+        _first = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_table, 0) & ((LineWords * sizeof(uint)) - 1)) / sizeof(uint);
         _slots = new Slot[slots];
+        _sequences = new long[slots];
         _generations = new byte[slots];
         _lists = new byte[slots];
         _overlaps = new byte[slots];
@@ -73,7 +84,7 @@ internal sealed partial class SimilarityIndex
 
     /// <summary>Bytes of all tables.</summary>
     public long AllocatedBytes =>
-        (_tags.LongLength * sizeof(ushort)) + (_ids.LongLength * sizeof(uint)) + (_slots.LongLength * System.Runtime.CompilerServices.Unsafe.SizeOf<Slot>()) +
+        (_table.LongLength * sizeof(uint)) + (_slots.LongLength * Unsafe.SizeOf<Slot>()) + (_sequences.LongLength * sizeof(long)) +
         (_generations.LongLength * 3) + (_repeatTable.LongLength * sizeof(int)) + _dirtyPages.LongLength;
 
     /// <summary>The slot of an exact repeat, or −1.</summary>
@@ -98,47 +109,40 @@ internal sealed partial class SimilarityIndex
     /// <returns>Its slot and the number of shared hashes; slot −1 when none shares any.</returns>
     public (int Slot, int Overlap) FindNearest(ReadOnlySpan<ulong> fingerprint)
     {
-        var best = -1;
+        Fetch(fingerprint);
+        var touched = 0;
         var bestOverlap = 0;
         foreach (var hash in fingerprint)
         {
-            var start = BucketOf(hash);
-            var tag = Vector256.Create(TagOf(hash));
-            for (var part = 0; part < BucketSize; part += Vector256<ushort>.Count)
+            var bucket = BucketOf(hash);
+            var ids = Ids(bucket);
+            for (var matches = Matches(bucket, TagOf(hash)); matches != 0; matches &= matches - 1)
             {
-                var matches = Vector256.Equals(Vector256.LoadUnsafe(ref _tags[start + part]), tag).ExtractMostSignificantBits();
-                while (matches != 0)
+                var id = ids[BitOperations.TrailingZeroCount(matches)];
+                var slot = (int)(id & SlotMask);
+                if (_generations[slot] == id >> SlotBits)
                 {
-                    var position = start + part + BitOperations.TrailingZeroCount(matches);
-                    matches &= matches - 1;
-                    var id = _ids[position];
-                    var slot = (int)(id & SlotMask);
-                    if (_generations[slot] != id >> SlotBits)
-                    {
-                        continue;
-                    }
-
                     var overlap = ++_overlaps[slot];
+                    bestOverlap = Math.Max(bestOverlap, overlap);
                     if (overlap == 1)
                     {
-                        _touched.Add(slot);
-                    }
-
-                    if (overlap > bestOverlap || (overlap == bestOverlap && _slots[slot].Sequence > _slots[best].Sequence))
-                    {
-                        best = slot;
-                        bestOverlap = overlap;
+                        _touched[touched++] = slot;
                     }
                 }
             }
         }
 
-        foreach (var slot in _touched)
+        var best = -1;
+        foreach (var slot in _touched.AsSpan(0, touched))
         {
+            if (_overlaps[slot] == bestOverlap && (best < 0 || _sequences[slot] > _sequences[best]))
+            {
+                best = slot;
+            }
+
             _overlaps[slot] = 0;
         }
 
-        _touched.Clear();
         return (best, bestOverlap);
     }
 
@@ -159,7 +163,7 @@ internal sealed partial class SimilarityIndex
         entry.Mac = mac;
         entry.Offset = offset;
         entry.UnixNano = unixNano;
-        entry.Sequence = _sequence;
+        _sequences[slot] = _sequence;
         entry.Lineage = lineage;
         Enter(slot, list, 2 * _sequence);
         Remember(mac, slot);
@@ -200,9 +204,45 @@ internal sealed partial class SimilarityIndex
         return draw == 0 ? List.Sample512 : draw < 8 ? List.Sample64 : draw < 64 ? List.Sample8 : List.Base;
     }
 
-    private int BucketOf(ulong hash) => (int)(((hash >> 32) * _buckets) >> 32) * BucketSize;
+    private int BucketOf(ulong hash) => (int)(((hash >> 32) * _buckets) >> 32);
 
     private static ushort TagOf(ulong hash) => (ushort)hash;
+
+    private Span<uint> Words(int bucket) => _table.AsSpan(_first + (bucket * BucketWords), BucketWords);
+
+    private Span<ushort> Tags(int bucket) => MemoryMarshal.Cast<uint, ushort>(Words(bucket)[..TagWords]);
+
+    private Span<uint> Ids(int bucket) => Words(bucket)[TagWords..];
+
+    /// <summary>
+    /// Reads one word of every cache line that a query will need, each read independent of the others: they wait for memory side by side, where the
+    /// searches themselves would wait for one after the other.
+    /// </summary>
+    private void Fetch(ReadOnlySpan<ulong> fingerprint)
+    {
+        var any = 0u;
+        foreach (var hash in fingerprint)
+        {
+            var words = Words(BucketOf(hash));
+            any ^= words[0] ^ words[LineWords] ^ words[2 * LineWords] ^ words[3 * LineWords] ^ words[4 * LineWords] ^ words[5 * LineWords];
+        }
+
+        Volatile.Write(ref _fetched, any);
+    }
+
+    /// <summary>One bit for every place of a bucket with this tag.</summary>
+    private ulong Matches(int bucket, ushort tag)
+    {
+        ref var tags = ref MemoryMarshal.GetReference(Tags(bucket));
+        var wanted = Vector256.Create(tag);
+        var matches = 0ul;
+        for (var part = 0; part < BucketSize; part += Vector256<ushort>.Count)
+        {
+            matches |= (ulong)Vector256.Equals(Vector256.LoadUnsafe(ref tags, (nuint)part), wanted).ExtractMostSignificantBits() << part;
+        }
+
+        return matches;
+    }
 
     private int Free(List list, Action<int> forgotten)
     {
@@ -232,6 +272,7 @@ internal sealed partial class SimilarityIndex
         RemoveRepeat(slot);
         var lineage = _slots[slot].Lineage;
         _slots[slot] = default;
+        _sequences[slot] = 0;
         _generations[slot] = _generations[slot] == byte.MaxValue ? (byte)1 : (byte)(_generations[slot] + 1);
         if (!reuse)
         {
@@ -330,37 +371,33 @@ internal sealed partial class SimilarityIndex
 
     private void Insert(ulong hash, uint id)
     {
-        var start = BucketOf(hash);
+        var bucket = BucketOf(hash);
         var tag = TagOf(hash);
-        var tags = _tags.AsSpan(start, BucketSize);
-        var ids = _ids.AsSpan(start, BucketSize);
+        var ids = Ids(bucket);
 
         // Sixteen newest of one hash: the oldest of seventeen goes.
-        var same = 0;
-        var oldest = -1;
-        var wanted = Vector256.Create(tag);
-        for (var part = 0; part < BucketSize; part += Vector256<ushort>.Count)
+        var place = -1;
+        var matches = Matches(bucket, tag);
+        if (BitOperations.PopCount(matches) >= NewestPerHash)
         {
-            var matches = Vector256.Equals(Vector256.LoadUnsafe(ref tags[part]), wanted).ExtractMostSignificantBits();
-            while (matches != 0)
+            var same = 0;
+            for (; matches != 0; matches &= matches - 1)
             {
-                var position = part + BitOperations.TrailingZeroCount(matches);
-                matches &= matches - 1;
+                var position = BitOperations.TrailingZeroCount(matches);
                 if (IsRemembered(ids[position]))
                 {
                     same++;
-                    if (oldest < 0 || SequenceOf(ids[position]) < SequenceOf(ids[oldest]))
-                    {
-                        oldest = position;
-                    }
+                    place = place < 0 || SequenceOf(ids[position]) < SequenceOf(ids[place]) ? position : place;
                 }
             }
+
+            place = same >= NewestPerHash ? place : -1;
         }
 
-        var place = same >= NewestPerHash ? oldest : ids.IndexOf(0u);
+        place = place >= 0 ? place : ids.IndexOf(0u);
         if (place < 0)
         {
-            place = Victim(ids, tags);
+            place = Victim(ids, Tags(bucket));
         }
 
         if (IsRemembered(ids[place]))
@@ -368,26 +405,29 @@ internal sealed partial class SimilarityIndex
             MarkDirty((int)(ids[place] & SlotMask));
         }
 
-        tags[place] = tag;
+        Tags(bucket)[place] = tag;
         ids[place] = id;
     }
 
     /// <summary>A place in a full bucket: of a forgotten query, else of the oldest unlinked one, else of the oldest.</summary>
     private int Victim(ReadOnlySpan<uint> ids, ReadOnlySpan<ushort> tags)
     {
-        var victim = -1;
-        var victimLinked = true;
-        long victimSequence = long.MaxValue;
         for (var i = 0; i < ids.Length; i++)
         {
             if (!IsRemembered(ids[i]))
             {
                 return i;
             }
+        }
 
+        var victim = -1;
+        var victimLinked = true;
+        long victimSequence = long.MaxValue;
+        for (var i = 0; i < ids.Length; i++)
+        {
             var slot = (int)(ids[i] & SlotMask);
             var linked = _lists[slot] == (byte)List.Sticky;
-            var sequence = _slots[slot].Sequence;
+            var sequence = _sequences[slot];
             if ((victimLinked && !linked) || (linked == victimLinked && (sequence < victimSequence || (sequence == victimSequence && tags[i] < tags[victim]))))
             {
                 victim = i;
@@ -401,12 +441,12 @@ internal sealed partial class SimilarityIndex
 
     private bool IsRemembered(uint id) => id != 0 && _generations[(int)(id & SlotMask)] == id >> SlotBits;
 
-    private long SequenceOf(uint id) => _slots[(int)(id & SlotMask)].Sequence;
+    private long SequenceOf(uint id) => _sequences[(int)(id & SlotMask)];
 
     /// <summary>Clears one bucket per query of what is forgotten, long before a slot's generation comes round again.</summary>
     private void Sweep()
     {
-        var ids = _ids.AsSpan((int)_sweep * BucketSize, BucketSize);
+        var ids = Ids((int)_sweep);
         for (var i = 0; i < ids.Length; i++)
         {
             if (!IsRemembered(ids[i]))
@@ -433,7 +473,6 @@ internal sealed partial class SimilarityIndex
         public ulong Mac;
         public long Offset;
         public long UnixNano;
-        public long Sequence;
 
         /// <summary>When it entered its list: twice the sequence, plus one for a link; unique in the list.</summary>
         public long Entered;

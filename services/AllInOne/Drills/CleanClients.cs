@@ -1,29 +1,56 @@
 namespace Monitoring.AllInOne.Drills;
 
 /// <summary>
-/// Clean clients of several habits beside an attack: one by one, bursts, retries, duplicates, augmented copies of one input, batch jobs over everything, crawlers of one class's neighbourhood.
+/// Clean clients of several habits beside an attack: one by one, bursts, retries, ten inputs again and again, augmented copies of one input, batch jobs over everything, crawlers,
+/// those who re-send what they sent, and those who send one class only. Where inputs are square images the bursts and batches are turned and moved a little, as another scanner would.
 /// </summary>
-internal sealed class CleanClients(IReadOnlyList<float[]> inputs, int seed)
+internal sealed class CleanClients
 {
-    private static readonly string[] s_habits = ["steady", "burst", "retry", "duplicate", "augment", "batch", "crawl"];
-    private readonly Random _random = new(seed);
-    private int _cursor = seed * 37;
+    private static readonly string[] s_habits = ["steady", "burst", "retry", "duplicate", "augment", "batch", "crawl", "resend", "one-class"];
+    private readonly IReadOnlyList<float[]> _inputs;
+    private readonly Random _random;
+    private readonly int _side;
+    private readonly Client[] _clients;
 
-    public static int Count => s_habits.Length;
+    /// <param name="inputs">Clean inputs in [0, 1].</param>
+    /// <param name="seed">Dice.</param>
+    /// <param name="clientsPerHabit">Clients of each habit.</param>
+    /// <param name="side">Side of square grey images; 0 where inputs are none.</param>
+    /// <param name="labels">Class of every input; without it nobody sends one class only.</param>
+    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null)
+    {
+        _inputs = inputs;
+        _random = new Random(seed);
+        _side = side;
+        var classes = labels?.Select((label, i) => (label, i)).GroupBy(l => l.label, l => l.i).OrderBy(g => g.Key).Select(g => g.ToArray()).ToArray() ?? [];
+        var habits = classes.Length > 0 ? s_habits : s_habits[..^1];
+        _clients = [.. Enumerable.Range(0, clientsPerHabit * habits.Length).Select(c => new Client(
+            $"clean-{habits[c % habits.Length]}-{c / habits.Length}",
+            habits[c % habits.Length],
+            classes.Length > 0 ? classes[(c / habits.Length) % classes.Length] : [],
+            _random.Next(inputs.Count)))];
+    }
+
+    public int Count => _clients.Length;
+
+    /// <summary>The habits that take part.</summary>
+    public IEnumerable<string> Habits => _clients.Select(c => c.Habit).Distinct(StringComparer.Ordinal);
 
     /// <summary>The next few queries of one client.</summary>
     public (string Client, IReadOnlyList<float[]> Queries) Next()
     {
-        var habit = s_habits[_random.Next(s_habits.Length)];
-        var one = inputs[_random.Next(inputs.Count)];
-        return ("clean-" + habit, habit switch
+        var client = _clients[_random.Next(_clients.Length)];
+        var one = _inputs[_random.Next(_inputs.Count)];
+        return (client.Name, client.Habit switch
         {
-            "burst" => [.. Enumerable.Range(0, 6).Select(_ => inputs[_random.Next(inputs.Count)])],
+            "burst" => [.. Enumerable.Range(0, 6).Select(_ => Move(_inputs[_random.Next(_inputs.Count)]))],
             "retry" => [one, one, one],
-            "duplicate" => [inputs[_random.Next(Math.Min(10, inputs.Count))]],
+            "duplicate" => [_inputs[(client.Cursor + _random.Next(10)) % _inputs.Count]],
             "augment" => [one, Vary(one, _random), Vary(one, _random)],
-            "batch" => [.. Enumerable.Range(0, 8).Select(_ => inputs[_cursor++ % inputs.Count])],
-            "crawl" => [.. Enumerable.Range(0, 4).Select(i => inputs[(_cursor + (i * 7)) % inputs.Count])],
+            "batch" => [.. Enumerable.Range(0, 8).Select(_ => Move(_inputs[client.Cursor++ % _inputs.Count]))],
+            "crawl" => [.. Enumerable.Range(0, 4).Select(_ => _inputs[(client.Cursor += 7) % _inputs.Count])],
+            "resend" => Resend(client, one),
+            "one-class" => [_inputs[client.OfClass[_random.Next(client.OfClass.Length)]]],
             _ => [one],
         });
     }
@@ -33,5 +60,59 @@ internal sealed class CleanClients(IReadOnlyList<float[]> inputs, int seed)
     {
         var brightness = 1 + ((random.NextDouble() - 0.5) * 0.1);
         return Array.ConvertAll(input, v => (float)Math.Clamp((v * brightness) + ((random.NextDouble() - 0.5) * 0.04), 0, 1));
+    }
+
+    /// <summary>A square grey image turned by up to ten degrees and moved by up to one and a half pixels, bilinear.</summary>
+    public static float[] Deform(float[] image, int side, Random random)
+    {
+        var angle = (random.NextDouble() - 0.5) * 20 * Math.PI / 180;
+        var (dx, dy) = ((random.NextDouble() - 0.5) * 3, (random.NextDouble() - 0.5) * 3);
+        var (cos, sin) = (Math.Cos(angle), Math.Sin(angle));
+        var middle = (side - 1) / 2.0;
+        var result = new float[image.Length];
+        for (var i = 0; i < result.Length; i++)
+        {
+            var (x, y) = ((i % side) - middle, (i / side) - middle);
+            var (u, v) = ((cos * x) - (sin * y) + middle + dx, (sin * x) + (cos * y) + middle + dy);
+            var (left, top) = ((int)Math.Floor(u), (int)Math.Floor(v));
+            var (fx, fy) = (u - left, v - top);
+            result[i] = (float)((At(left, top) * (1 - fx) * (1 - fy)) + (At(left + 1, top) * fx * (1 - fy)) + (At(left, top + 1) * (1 - fx) * fy) + (At(left + 1, top + 1) * fx * fy));
+        }
+
+        return result;
+
+        float At(int x, int y) => x >= 0 && x < side && y >= 0 && y < side ? image[(y * side) + x] : 0;
+    }
+
+    private float[] Move(float[] input) => _side > 0 && _side * _side == input.Length ? Deform(input, _side, _random) : input;
+
+    /// <summary>The same input several times over, and now and then one of long ago.</summary>
+    private List<float[]> Resend(Client client, float[] one)
+    {
+        var queries = new List<float[]> { one };
+        while (_random.NextDouble() < 0.5)
+        {
+            queries.Add(client.Sent.Count > 0 && _random.NextDouble() < 0.3 ? client.Sent[_random.Next(client.Sent.Count)] : one);
+        }
+
+        if (client.Sent.Count < 200)
+        {
+            client.Sent.Add(one);
+        }
+
+        return queries;
+    }
+
+    private sealed class Client(string name, string habit, int[] ofClass, int cursor)
+    {
+        public string Name => name;
+
+        public string Habit => habit;
+
+        public int[] OfClass => ofClass;
+
+        public int Cursor { get; set; } = cursor;
+
+        public List<float[]> Sent { get; } = [];
     }
 }

@@ -8,7 +8,10 @@ namespace Monitoring.AllInOne.Drills;
 internal sealed class DrillFindings(IEventLog log, string run)
 {
     private readonly Dictionary<int, long> _from = [];
+    private readonly Dictionary<int, long> _eventsFrom = [];
     private readonly List<Hit> _hits = [];
+    private long _events;
+    private long _own;
 
     /// <summary>An alarm on one of the drill's own queries.</summary>
     /// <param name="Scenario">Scenario of the query; <c>clean</c> for clean clients.</param>
@@ -29,6 +32,32 @@ internal sealed class DrillFindings(IEventLog log, string run)
         {
             _from[partition] = (await log.GetOffsetsAsync(Topics.Findings, partition, cancellationToken).ConfigureAwait(false)).End;
         }
+
+        for (var partition = 0; partition < await log.GetPartitionCountAsync(Topics.InferenceEvents, cancellationToken).ConfigureAwait(false); partition++)
+        {
+            _eventsFrom[partition] = (await log.GetOffsetsAsync(Topics.InferenceEvents, partition, cancellationToken).ConfigureAwait(false)).End;
+        }
+    }
+
+    /// <summary>Events in the log since the start, and how many of them are the drill's own.</summary>
+    public async Task<(long Events, long Own)> LoggedAsync(CancellationToken cancellationToken)
+    {
+        foreach (var partition in _eventsFrom.Keys.ToArray())
+        {
+            var end = (await log.GetOffsetsAsync(Topics.InferenceEvents, partition, cancellationToken).ConfigureAwait(false)).End;
+            await foreach (var entry in log.ReadAsync(Topics.InferenceEvents, partition, _eventsFrom[partition], end, cancellationToken).ConfigureAwait(false))
+            {
+                if (entry.Value is { } value)
+                {
+                    _events++;
+                    _own += InferenceEvent.Parser.ParseFrom(value.Span).RequestId.StartsWith(run + "/", StringComparison.Ordinal) ? 1 : 0;
+                }
+            }
+
+            _eventsFrom[partition] = end;
+        }
+
+        return (_events, _own);
     }
 
     /// <summary>Reads what is new.</summary>

@@ -17,13 +17,23 @@ internal sealed class DrillRun(DrillTarget target, DrillFindings findings, IRead
     private readonly float[][] _clean = [.. inputs.Skip(inputs.Count / 3).Take(inputs.Count / 3)];
     private readonly float[][] _probes = [.. inputs.Skip(2 * inputs.Count / 3).Take(Probes)];
     private readonly List<Run> _runs = [];
+    private IReadOnlyDictionary<string, long> _consumedBefore = new Dictionary<string, long>(StringComparer.Ordinal);
+    private long _askedBefore;
     private long _cleanQueries;
+    private int _cleanClients;
 
     private sealed record Run(string Scenario, int Seed, int Asked, int? SucceededAt, ExtractionAttack? Extraction);
 
-    public async Task<DrillReport> RunAsync(string model, IReadOnlyList<string> scenarios, int seeds, TimeSpan settle, CancellationToken cancellationToken)
+    /// <summary>Remembers what the monitors had read before the drill asked anything.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         await findings.StartAsync(cancellationToken).ConfigureAwait(false);
+        _askedBefore = target.Asked;
+        _consumedBefore = await target.ConsumedAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<DrillReport> RunAsync(string model, IReadOnlyList<string> scenarios, int seeds, TimeSpan settle, CancellationToken cancellationToken)
+    {
         foreach (var scenario in scenarios)
         {
             for (var seed = 0; seed < seeds; seed++)
@@ -34,31 +44,46 @@ internal sealed class DrillRun(DrillTarget target, DrillFindings findings, IRead
             }
         }
 
-        // Monitors read behind the traffic: until nothing new comes for the given time.
-        var known = -1;
-        var quiet = time.GetTimestamp();
-        while (time.GetElapsedTime(quiet) < settle)
-        {
-            await Task.Delay(TimeSpan.FromMilliseconds(250), time, cancellationToken).ConfigureAwait(false);
-            await findings.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (findings.Hits.Count != known)
-            {
-                known = findings.Hits.Count;
-                quiet = time.GetTimestamp();
-            }
-        }
-
+        await SettleAsync(settle, cancellationToken).ConfigureAwait(false);
         var labels = await LabelsAsync(cancellationToken).ConfigureAwait(false);
         var reports = scenarios.Select(s => Report(s, [.. _runs.Where(r => r.Scenario == s)], labels)).ToArray();
         var falseAlarms = findings.Hits.Count(h => h.Scenario == "clean");
-        return new DrillReport(model, seeds, reports, new CleanReport(CleanClients.Count, _cleanQueries, falseAlarms, DrillStatistics.PoissonUpperBound(falseAlarms, _cleanQueries)));
+        return new DrillReport(model, seeds, reports, new CleanReport(_cleanClients, _cleanQueries, falseAlarms, DrillStatistics.PoissonUpperBound(falseAlarms, _cleanQueries)));
+    }
+
+    /// <summary>Monitors read behind the traffic: until every group says that it has read all of it, or nothing has moved for the given time.</summary>
+    private async Task SettleAsync(TimeSpan settle, CancellationToken cancellationToken)
+    {
+        var known = (0L, 0L, 0);
+        var moved = time.GetTimestamp();
+        while (time.GetElapsedTime(moved) < settle)
+        {
+            var (events, own) = await findings.LoggedAsync(cancellationToken).ConfigureAwait(false);
+            var read = await target.ConsumedAsync(cancellationToken).ConfigureAwait(false);
+            await findings.ReadAsync(cancellationToken).ConfigureAwait(false);
+
+            // Without the metrics only silence tells; what a group counts as read is in the findings once it counts more or rests.
+            var least = read.Count == 0 ? 0 : read.Min(g => g.Value - _consumedBefore.GetValueOrDefault(g.Key));
+            var now = (own, least, findings.Hits.Count);
+            if (own >= target.Asked - _askedBefore && read.Count > 0 && least >= events && now == known)
+            {
+                break;
+            }
+
+            moved = now == known ? moved : time.GetTimestamp();
+            known = now;
+            await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken).ConfigureAwait(false);
+        }
+
+        await findings.ReadAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<Run> RunAsync(string scenario, int seed, CancellationToken cancellationToken)
     {
         var (name, accounts) = DrillScenarios.Parse(scenario);
         var id = findings.Id(scenario, seed);
-        var clean = new CleanClients(_clean, seed);
+        var clean = new CleanClients(_clean, seed, side: target.Side);
+        _cleanClients = clean.Count;
         var asked = 0;
         var owed = 0.0;
         var session = new AttackSession(

@@ -17,9 +17,13 @@ internal static class DrillScenarios
         "hopskipjump" + Accounts,
         .. Enum.GetValues<ExtractionStrategy>().Select(s => new ExtractionAttack(s, []).Name),
         "extraction-out-of-distribution" + Accounts,
+        "extraction-synthetic" + Accounts,
         Membership,
         Unlike,
     ];
+
+    /// <summary>Whether the attack draws squares, stripes, patches or waves.</summary>
+    public static bool NeedsSquareImage(string name) => Parse(name).Base is "simba-dct" or "square" or "adaptive-square" or "transfer-patch";
 
     /// <summary>The scenario without its way of sharing work, and how many accounts share it.</summary>
     public static (string Base, int Accounts) Parse(string name) =>

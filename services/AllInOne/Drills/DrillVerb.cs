@@ -25,7 +25,7 @@ internal sealed class DrillVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var data = new Option<string?>("--data") { Description = "Clean inputs (.npy) for attackers and clean clients; the model's reference when absent. Better: data held out from the reference." };
         var training = new Option<string?>("--training") { Description = "Training records (.npy), for membership probing." };
         var key = new Option<string?>("--key") { Description = "API key with the role publish, as env:NAME or file:PATH." };
-        var settle = new Option<string>("--settle") { Description = "Quiet time after which no more findings are awaited.", DefaultValueFactory = _ => "5s" };
+        var settle = new Option<string>("--settle") { Description = "Time without any progress of the monitors after which no more findings are awaited.", DefaultValueFactory = _ => "30s" };
         var json = VerbOptions.Json();
         var command = new Command("drill", "Attack your own model with known attacks and report what was detected, and after how many queries.") { scenario, config, model, seeds, budget, data, training, key, settle, json };
         command.SetAction(async (parsed, cancellationToken) =>
@@ -93,14 +93,28 @@ internal sealed class DrillVerb(IReadOnlyList<IServiceModule> modules) : IVerb
                     throw new InvalidDataException($"the model takes {target.Width} values and answers {target.Classes}; the data has {inputs[0].Length} a row, and drills need class probabilities");
                 }
 
-                var run = new DrillRun(target, findings, inputs, records is null ? null : Read(records), parsed.GetValue(budget), TimeProvider.System);
-                if (scenarios.Any(s => s.StartsWith("transfer", StringComparison.Ordinal)))
+                var runnable = scenarios.Where(s => !DrillScenarios.NeedsSquareImage(s) || target.Side > 0).ToArray();
+                if (runnable.Length == 0)
+                {
+                    throw new InvalidDataException($"{scenarios[0]} works on square images of one channel; model '{chosen.Name}' takes [{target.Shape}]");
+                }
+
+                if (runnable.Length < scenarios.Length)
+                {
+                    Console.WriteLine($"note: left out, for they need square images of one channel: {string.Join(", ", scenarios.Except(runnable, StringComparer.Ordinal))}");
+                }
+
+                target.Range = InputRange.Of(inputs, target.IsImage);
+                inputs = [.. inputs.Select(target.Range.ToUnit)];
+                var run = new DrillRun(target, findings, inputs, records is null ? null : [.. Read(records).Select(target.Range.ToUnit)], parsed.GetValue(budget), TimeProvider.System);
+                await run.StartAsync(cancellationToken).ConfigureAwait(false);
+                if (runnable.Any(s => s.StartsWith("transfer", StringComparison.Ordinal)))
                 {
                     await run.TeachAsync(cancellationToken).ConfigureAwait(false);
                 }
 
                 _ = Duration.TryParse(parsed.GetRequiredValue(settle), out var quiet);
-                var report = await run.RunAsync(chosen.Name, scenarios, parsed.GetValue(seeds), quiet, cancellationToken).ConfigureAwait(false);
+                var report = await run.RunAsync(chosen.Name, runnable, parsed.GetValue(seeds), quiet, cancellationToken).ConfigureAwait(false);
                 Print(report);
                 await VerbOptions.WriteJsonAsync(parsed.GetValue(json), report, cancellationToken).ConfigureAwait(false);
                 return ExitCode.Success;

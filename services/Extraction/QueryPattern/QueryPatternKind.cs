@@ -45,9 +45,11 @@ internal sealed class QueryPatternKind(LoadedConfiguration configuration, Scorin
             using var model = Load(checkpoint);
         }
 
+        var scales = ColumnScales.Of(context.Reference.All);
         return ValueTask.FromResult(new FittedParameters(new QueryPatternParameters(
-            new Matrix<float>(kept.Inputs, kept.Count, kept.Width),
-            kept.HasOutput(embedding) ? new Matrix<float>(kept.Outputs(embedding), kept.Count, context.Model.Outputs[embedding].Width) : null).ToBytes()));
+            QueryPatternParameters.Scale(kept.Inputs, kept.Count, scales),
+            kept.HasOutput(embedding) ? new Matrix<float>(kept.Outputs(embedding), kept.Count, context.Model.Outputs[embedding].Width) : null,
+            scales).ToBytes()));
     }
 
     protected override IMonitor Create(MonitorContext context, QueryPatternOptions options) =>

@@ -16,6 +16,7 @@ internal sealed class QueryPatternMonitor : IMonitor
     private readonly IReadOnlyList<ScoringModel> _checkpoints;
     private readonly ClientTable<RecentInputs> _clients;
     private readonly ulong _seed;
+    private readonly bool _cohorts;
     private readonly int _probabilities;
     private readonly int _embedding;
 
@@ -26,6 +27,7 @@ internal sealed class QueryPatternMonitor : IMonitor
         _checkpoints = checkpoints;
         _clients = new ClientTable<RecentInputs>(options.Clients);
         _seed = seed;
+        _cohorts = options.Cohorts;
         _probabilities = model.IndexOf(OutputRole.Probabilities);
         _embedding = model.IndexOf(OutputRole.Embedding);
         var names = new List<string> { "input distance" };
@@ -58,7 +60,7 @@ internal sealed class QueryPatternMonitor : IMonitor
         {
             var values = Variables[variable].Name switch
             {
-                "input distance" => Nearest(new Matrix<float>(rows.Inputs, rows.Count, rows.Width), _parameters.Inputs, cancellationToken),
+                "input distance" => Nearest(QueryPatternParameters.Scale(rows.Inputs, rows.Count, _parameters.Scales), _parameters.Inputs, cancellationToken),
                 "answer entropy" => rows.HasOutput(_probabilities) ? [.. Enumerable.Range(0, rows.Count).Select(r => Entropy(rows.Output(_probabilities, r)))] : [],
                 "embedding distance" => rows.HasOutput(_embedding)
                     ? Nearest(new Matrix<float>(rows.Outputs(_embedding), rows.Count, rows.Model.Outputs[_embedding].Width), _parameters.Embeddings!.Value, cancellationToken)
@@ -76,16 +78,25 @@ internal sealed class QueryPatternMonitor : IMonitor
 
     public void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink)
     {
-        var client = rows.Rows[row].Client;
+        ref readonly var info = ref rows.Rows[row];
+        var hash = StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed);
+
         // Rows without a client calibrate (a reference from a file names none); the runtime blames nobody for them.
-        if (client.Length > 0 && !_clients.Touch(client).Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)))
+        if (info.Client.Length == 0 || _clients.Touch(info.Client).Admit(hash))
         {
-            return;
+            Observe(row, info.Client, scores, sink);
         }
 
-        for (var variable = 0; variable < scores.Columns; variable++)
+        // Accounts of one address prefix or key family that ask together are one more subject.
+        var caller = _cohorts && info.Client.Length > 0 && info.Event < rows.Events.Count ? rows.Events[info.Event].Client : null;
+        if (caller?.AddressPrefix is { Length: > 0 } prefix)
         {
-            sink.Observe(variable, scores.Values[(row * scores.Columns) + variable], client);
+            ObserveCohort(row, "cohort of addresses " + prefix, info.Client, hash, scores, sink);
+        }
+
+        if (caller?.KeyFamily is { Length: > 0 } family)
+        {
+            ObserveCohort(row, "cohort of keys " + family, info.Client, hash, scores, sink);
         }
     }
 
@@ -93,8 +104,29 @@ internal sealed class QueryPatternMonitor : IMonitor
     {
         if (_clients.Find(alarm.Subject) is { } client)
         {
-            details.Summary = $"Client {alarm.Subject}'s {client.Queries} distinct queries are not what honest clients ask, most in {Variables[Math.Max(0, alarm.Variable)].Name}: someone may be copying the model";
+            var who = client.Accounts.Count > 0 ? $"The {client.Accounts.Count} accounts of the {alarm.Subject} together: their" : $"Client {alarm.Subject}'s";
+            details.Summary = $"{who} {client.Queries} distinct queries are not what honest clients ask, most in {Variables[Math.Max(0, alarm.Variable)].Name}: someone may be copying the model";
             details.Measures["queries"] = client.Queries;
+            details.Clients.AddRange(client.Accounts);
+        }
+    }
+
+    private void ObserveCohort(int row, string cohort, string client, ulong hash, MonitorScores scores, IObservationSink sink)
+    {
+        var members = _clients.Touch(cohort);
+
+        // One account alone is judged under its own name.
+        if (members.Join(client) > 1 && members.Admit(hash))
+        {
+            Observe(row, cohort, scores, sink);
+        }
+    }
+
+    private static void Observe(int row, string subject, MonitorScores scores, IObservationSink sink)
+    {
+        for (var variable = 0; variable < scores.Columns; variable++)
+        {
+            sink.Observe(variable, scores.Values[(row * scores.Columns) + variable], subject);
         }
     }
 

@@ -6,15 +6,37 @@ using Monitoring.Statistics;
 namespace Monitoring.Extraction;
 
 /// <summary>Clean inputs, and their embeddings where there are any, as neighbours.</summary>
-internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings)
+/// <param name="Inputs">Clean inputs, scaled.</param>
+/// <param name="Embeddings">Their embeddings; null where there are none.</param>
+/// <param name="Scales">Factor on every column, so that miles do not drown weekdays: 1 for images, 1/standard deviation for rows, 0 for a constant column.</param>
+internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales)
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
+
+    /// <summary>Rows in units of the columns' spread; values that are not finite count as 0.</summary>
+    public static Matrix<float> Scale(ReadOnlyMemory<float> inputs, int rows, float[] scales)
+    {
+        if (Array.TrueForAll(scales, s => s == 1))
+        {
+            return new Matrix<float>(inputs, rows, scales.Length);
+        }
+
+        var scaled = inputs[..(rows * scales.Length)].ToArray();
+        for (var i = 0; i < scaled.Length; i++)
+        {
+            var value = scaled[i] * scales[i % scales.Length];
+            scaled[i] = float.IsFinite(value) ? value : 0;
+        }
+
+        return new Matrix<float>(scaled, rows, scales.Length);
+    }
 
     public ReadOnlyMemory<byte> ToBytes()
     {
         var output = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(output);
         writer.WriteByte(Version);
+        writer.WriteBytes(MemoryMarshal.AsBytes<float>(Scales));
         Write(writer, Inputs);
         writer.WriteByte(Embeddings is null ? (byte)0 : (byte)1);
         if (Embeddings is { } embeddings)
@@ -33,8 +55,9 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
             throw new InvalidDataException("parameters of query-pattern in an unknown version; fit again");
         }
 
+        var scales = MemoryMarshal.Cast<byte, float>(reader.ReadBytes()).ToArray();
         var inputs = Read(ref reader);
-        return new QueryPatternParameters(inputs, reader.ReadByte() == 1 ? Read(ref reader) : null);
+        return new QueryPatternParameters(inputs, reader.ReadByte() == 1 ? Read(ref reader) : null, scales);
     }
 
     private static void Write(CanonicalWriter writer, Matrix<float> matrix)

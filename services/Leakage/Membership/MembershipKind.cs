@@ -93,8 +93,19 @@ internal sealed class MembershipKind(LoadedConfiguration configuration) : Monito
 
         var array = NpyFile.Read(file);
         return array.Width == model.Width
-            ? array.Values
+            ? InRange(array.Values, model.Schema.Image)
             : throw new InvalidDataException($"{file}: rows have {array.Width} values, model {model.Name} takes {model.Width}");
+    }
+
+    /// <summary>Images kept as bytes come to the range that the model takes: black to white.</summary>
+    private static float[] InRange(float[] values, ImageLayout? image)
+    {
+        if (image is null || !(image.Maximum <= 2 && values.Length > 0 && values.Max() > 2 && values.Min() >= 0 && values.Max() <= 255))
+        {
+            return values;
+        }
+
+        return Array.ConvertAll(values, v => image.Minimum + (v / 255 * (image.Maximum - image.Minimum)));
     }
 
     protected override IMonitor Create(MonitorContext context, MembershipOptions options)

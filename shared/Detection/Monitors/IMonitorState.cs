@@ -8,6 +8,9 @@ namespace Monitoring.Detection;
 /// </summary>
 public interface IMonitorState
 {
+    /// <summary>Clients that were forgotten for want of room: their evidence starts anew when they come back. 0 where nobody is.</summary>
+    long Forgotten => 0;
+
     /// <summary>Adds the keys that changed since the last call of this method, in a fixed order, and forgets that they did.</summary>
     void TakeDirtyKeys(ICollection<string> keys);
 

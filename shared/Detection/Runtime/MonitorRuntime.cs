@@ -12,7 +12,7 @@ namespace Monitoring.Detection;
 /// </summary>
 internal sealed class MonitorRuntime : IObservationSink
 {
-    private const int MaxSubjects = 50_000;
+    private const int MaxSubjects = 100_000;
     private const int MaxAlarmed = 10_000;
     private const byte Format = 1;
     private readonly ModelRuntime _model;
@@ -43,6 +43,7 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly SortedDictionary<string, long> _alarmed = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, long> _reported = new(StringComparer.Ordinal);
     private readonly List<string> _forgotten = [];
+    private long _forgottenSubjects;
     private readonly bool _clientsUncalibrated;
 
     /// <summary>As of the row being applied; the model's own is at the end of the batch already.</summary>
@@ -343,7 +344,11 @@ internal sealed class MonitorRuntime : IObservationSink
             _subjects.Count,
             _history.Coverage,
             _model.ProfileSha256,
-            _digest.ToString("x16", CultureInfo.InvariantCulture));
+            _digest.ToString("x16", CultureInfo.InvariantCulture))
+        {
+            // Of the two tables, of evidence and of the monitor's own, the one that forgot more: most clients are in both.
+            ForgottenClients = Math.Max(_forgottenSubjects, _monitor.State?.Forgotten ?? 0),
+        };
     }
 
     /// <summary>Adds what changed since the last call.</summary>
@@ -639,6 +644,7 @@ internal sealed class MonitorRuntime : IObservationSink
             _subjects.Remove(name);
             _latchedSubjects.Remove(name);
             _forgotten.Add(name);
+            _forgottenSubjects++;
         }
     }
 

@@ -35,4 +35,8 @@ public sealed record MonitorStatus(
     int Subjects,
     double Coverage,
     string ProfileSha256,
-    string EvidenceDigest);
+    string EvidenceDigest)
+{
+    /// <summary>Clients forgotten for want of room, the one silent longest first; they are watched anew when they come back.</summary>
+    public long ForgottenClients { get; init; }
+}

@@ -5,9 +5,13 @@ internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyLis
 {
     private const int Batch = 50;
     private const int Seeds = 50;
+    private const int LatticeLevels = 5;
     private const int Epochs = 12;
     private readonly List<float[]> _inputs = [];
     private readonly List<float[]> _answers = [];
+
+    /// <summary>Everything asked so far, in order.</summary>
+    public IReadOnlyList<float[]> Queries => _inputs;
 
     public string Name => "extraction-" + strategy switch
     {
@@ -60,6 +64,8 @@ internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyLis
         {
             case ExtractionStrategy.Noise:
                 return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, session.Width).Select(_ => random.NextSingle()).ToArray())];
+            case ExtractionStrategy.Lattice:
+                return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, session.Width).Select(_ => random.Next(LatticeLevels) / (LatticeLevels - 1f)).ToArray())];
             case ExtractionStrategy.OutOfDistribution:
                 return [.. Enumerable.Range(0, count).Select(_ => Foreign(pool[random.Next(pool.Count)], random.Next(3)))];
             case ExtractionStrategy.Synthetic when _inputs.Count >= Seeds:
@@ -83,7 +89,7 @@ internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyLis
     {
         0 => [.. image.Reverse()],
         1 => Array.ConvertAll(image, v => 1 - v),
-        _ => Transpose(image),
+        _ => Math.Sqrt(image.Length) % 1 == 0 ? Transpose(image) : Array.ConvertAll(image, v => v * v),
     };
 
     private static float[] Transpose(float[] image)

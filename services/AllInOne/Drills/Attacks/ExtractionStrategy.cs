@@ -15,6 +15,9 @@ internal enum ExtractionStrategy
     /// <summary>Uniform noise.</summary>
     Noise,
 
+    /// <summary>Points of a grid over the range of every column, in random order: the equation-solving and path-finding thieves of tables (Tramèr et al., USENIX Security 2016).</summary>
+    Lattice,
+
     /// <summary>Of a pool of natural inputs, those that the copy is least sure of.</summary>
     Active,
 }

@@ -1,0 +1,42 @@
+using System.Buffers;
+using Monitoring.Statistics;
+
+namespace Monitoring.Extraction;
+
+/// <summary>What <c>self-similarity</c> learnt from the profile.</summary>
+/// <param name="Scales">Factor on each column.</param>
+/// <param name="Near">Projected distance up to which a query lies around an earlier one.</param>
+/// <param name="Copy">Projected distance up to which it is a near copy instead.</param>
+/// <param name="Share">Mean share of such queries over honest clients.</param>
+/// <param name="Concentration">How alike honest clients are in it.</param>
+internal sealed record SelfSimilarityParameters(float[] Scales, double Near, double Copy, double Share, double Concentration)
+{
+    private const byte Version = 1;
+
+    public ReadOnlyMemory<byte> ToBytes()
+    {
+        var output = new ArrayBufferWriter<byte>();
+        var writer = new CanonicalWriter(output);
+        writer.WriteByte(Version);
+        writer.WriteDoubles(Array.ConvertAll(Scales, s => (double)s));
+        writer.WriteDouble(Near);
+        writer.WriteDouble(Copy);
+        writer.WriteDouble(Share);
+        writer.WriteDouble(Concentration);
+        return output.WrittenMemory;
+    }
+
+    public static SelfSimilarityParameters FromBytes(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new CanonicalReader(bytes);
+        if (reader.ReadByte() != Version)
+        {
+            throw new InvalidDataException("parameters of self-similarity in an unknown version; fit again");
+        }
+
+        var scales = Array.ConvertAll(reader.ReadDoubles(), s => (float)s);
+        var parameters = new SelfSimilarityParameters(scales, reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble());
+        reader.ExpectEnd();
+        return parameters;
+    }
+}

@@ -1,0 +1,106 @@
+using Monitoring.Contracts;
+using Monitoring.Detection;
+using Monitoring.Statistics;
+
+namespace Monitoring.Benchmarks.Detecting;
+
+/// <summary>The runtime's evidence about one monitor at a fixed level, from rows in order: a stream per subject for what is observed or bet, absolute evidence, reports.</summary>
+/// <param name="monitor">The monitor.</param>
+/// <param name="profile">Its profile; null for one that observes nothing.</param>
+/// <param name="level">Units of time per false alarm of a subject.</param>
+/// <param name="unitNano">The unit.</param>
+internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, double level, long unitNano) : IObservationSink
+{
+    private readonly Dictionary<string, EvidenceStream> _streams = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _above = new(StringComparer.Ordinal);
+    private readonly double[] _values = new double[monitor.Variables.Count];
+    private RowInfo _row;
+    private int _number;
+    private string _subject = "";
+    private bool _any;
+
+    /// <summary>Alarms: number of the row from 1, and the subject.</summary>
+    public List<(int Row, string Subject)> Alarms { get; } = [];
+
+    /// <summary>Fed rows.</summary>
+    public int Rows => _number;
+
+    /// <summary>Feeds rows; stops after the one that brings the first alarm when told to.</summary>
+    public async Task FeedAsync(RowBatch rows, bool untilAlarm = false)
+    {
+        var scores = await monitor.ScoreAsync(rows, CancellationToken.None).ConfigureAwait(false);
+        for (var row = 0; row < rows.Count && !(untilAlarm && Alarms.Count > 0); row++)
+        {
+            _row = rows.Rows[row];
+            _number++;
+            Array.Fill(_values, double.NaN);
+            _subject = "";
+            monitor.Apply(rows, row, scores, this);
+            Flush();
+        }
+    }
+
+    public void Observe(int variable, double value, string subject = "")
+    {
+        if (subject.Length == 0)
+        {
+            return;
+        }
+
+        if (!string.Equals(subject, _subject, StringComparison.Ordinal))
+        {
+            Flush();
+            _subject = subject;
+        }
+
+        _values[variable] = value;
+        _any = true;
+    }
+
+    public void Bet(int variable, double logIncrement, string subject = "") => Observe(variable, logIncrement, subject);
+
+    public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "")
+    {
+        if (logEvidence >= Math.Log(level) && _above.Add(subject))
+        {
+            Alarms.Add((_number, subject));
+        }
+    }
+
+    public void Report(CertainFinding finding)
+    {
+        // What is only recorded is no alarm; a receiver hears of a change by a ticket.
+        if (finding.Severity is not Severity.Record)
+        {
+            Alarms.Add((_number, finding.Client.Length > 0 ? finding.Client : finding.Key));
+        }
+    }
+
+    private void Flush()
+    {
+        if (!_any)
+        {
+            return;
+        }
+
+        _any = false;
+        if (!_streams.TryGetValue(_subject, out var stream))
+        {
+            var variables = monitor.Variables.Select((v, i) => new StreamVariable(i, v, profile?.Variables[i] ?? new VariableProfile(v.Name, null, 0, double.NaN, 0, []))).Where(v => v.Variable.Type == VariableType.Bet || v.Profile.Reference is not null).ToArray();
+            _streams.Add(_subject, stream = new EvidenceStream(variables, level * variables.Max(v => v.Profile.LevelFactor), unitNano, new EvidenceOptions()));
+        }
+
+        var seen = stream.Draw([.. stream.Variables.Select(v => _values[v.Index])], _row, 0);
+        if (seen == LatchEvent.Alarm)
+        {
+            Alarms.Add((_number, _subject));
+        }
+
+        if (seen is LatchEvent.Alarm or LatchEvent.StillAlarmed)
+        {
+            stream.Restarted();
+        }
+
+        Array.Fill(_values, double.NaN);
+    }
+}
