@@ -33,6 +33,7 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IncidentActions>();
         services.AddSingleton<RearmPublisher>();
+        services.AddSingleton<IIncidentRanges, IncidentRanges>();
         services.AddSingleton<IncidentQueries>();
         services.AddSingleton<DailyDigest>();
         services.AddSingleton<EvidencePinner>();

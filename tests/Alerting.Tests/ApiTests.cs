@@ -47,6 +47,19 @@ public sealed class ApiTests
         Assert.True(detail.GetProperty("incident").GetProperty("held").GetBoolean());
         Assert.Equal("called the owner", Assert.Single(detail.GetProperty("notes").EnumerateArray()).GetProperty("text").GetString());
         Assert.Equal(5, (await GetAsync(http, $"/api/audit?target={id}")).EnumerateArray().Count(a => a.GetProperty("outcome").GetString() == "done"));
+
+        // Its monitors arm again where this record lies among the events of the model.
+        var told = new List<LogEntry>();
+        for (var partition = 0; partition < await harness.Log.GetPartitionCountAsync(Topics.InferenceEvents, Token); partition++)
+        {
+            told.AddRange(await harness.Log.ReadAsync(Topics.InferenceEvents, partition, 0, long.MaxValue, Token).ToListAsync(Token));
+        }
+
+        var record = Assert.Single(told);
+        Assert.Equal("digits", Encoding.UTF8.GetString(record.Key.Span));
+        Assert.Equal(EventTypes.Rearm, Encoding.UTF8.GetString(record.Headers.Single(h => h.Name == Headers.Type).Value.Span));
+        var attributes = InferenceEvent.Parser.ParseFrom(record.Value!.Value.Span).Attributes.ToDictionary(a => a.Key, a => a.Value, StringComparer.Ordinal);
+        Assert.Equal(("mallory", id), (attributes["client"], attributes["incident"]));
     }
 
     [Fact]

@@ -120,6 +120,9 @@ internal sealed class IncidentQueries(MonitoringDatabase database, IEventLog log
         var from = incident.SinceUnixNano - UnixNano.Span(TimeSpan.FromDays(1));
         var to = incident.SinceUnixNano + UnixNano.Span(TimeSpan.FromHours(1));
         var changes = new List<ChangeView>();
+
+        // Every group of monitors marks a new version, under one id.
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         try
         {
             var partitions = await log.GetPartitionCountAsync(Topics.Changes, cancellationToken).ConfigureAwait(false);
@@ -129,7 +132,7 @@ internal sealed class IncidentQueries(MonitoringDatabase database, IEventLog log
                 var end = await log.FindOffsetAsync(Topics.Changes, partition, to, cancellationToken).ConfigureAwait(false);
                 await foreach (var entry in log.ReadAsync(Topics.Changes, partition, start, end, cancellationToken).ConfigureAwait(false))
                 {
-                    if (entry.Value is { } value && Change.Parser.ParseFrom(value.Span) is { } change && (change.Model.Length == 0 || incident.Model.Length == 0 || change.Model == incident.Model))
+                    if (entry.Value is { } value && Change.Parser.ParseFrom(value.Span) is { } change && (change.Model.Length == 0 || incident.Model.Length == 0 || change.Model == incident.Model) && (change.Id.Length == 0 || seen.Add(change.Id)))
                     {
                         changes.Add(new ChangeView(UnixNano.ToIso(change.TimeUnixNano), change.Model, change.Kind, change.Summary, change.Author, change.Link));
                     }

@@ -13,6 +13,8 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
 
     public override Family Family => Family.Drift;
 
+    public override bool CarriesOver => true;
+
     protected override ValueTask<FittedParameters> FitAsync(FitContext context, EvidenceMonitorOptions options, CancellationToken cancellationToken)
     {
         var variables = Variables(context.Model, options);
@@ -83,7 +85,7 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
             {
                 var at = component;
                 variables.Add(new WatchedVariable(
-                    new Variable($"{name}[{component}]") { Group = "tensor " + name },
+                    new Variable($"{name}[{component}]") { Group = "tensor " + name, OfAnswers = true },
                     (rows, row) => rows.HasOutput(output) ? rows.Output(output, row)[at] : float.NaN));
             }
         }
@@ -124,17 +126,17 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
         if (probabilities >= 0 || logits >= 0 || model.IndexOf(OutputRole.Label) >= 0)
         {
             variables.Add(new WatchedVariable(
-                new Variable("predicted class") { Group = "predicted class", Type = VariableType.Categorical },
+                new Variable("predicted class") { Group = "predicted class", OfAnswers = true, Type = VariableType.Categorical },
                 (rows, row) => rows.PredictedClass(row) is >= 0 and var predicted ? predicted : float.NaN));
         }
 
         if (probabilities >= 0)
         {
-            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", Unit = "nats" }, (rows, row) => OutputScores.Entropy(rows.Output(probabilities, row))));
+            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", OfAnswers = true, Unit = "nats" }, (rows, row) => OutputScores.Entropy(rows.Output(probabilities, row))));
         }
         else if (logits >= 0)
         {
-            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", Unit = "nats" }, (rows, row) => EntropyOfLogits(rows.Output(logits, row))));
+            variables.Add(new WatchedVariable(new Variable("output entropy") { Group = "output entropy", OfAnswers = true, Unit = "nats" }, (rows, row) => EntropyOfLogits(rows.Output(logits, row))));
         }
 
         var regression = model.IndexOf(OutputRole.Regression);
@@ -143,7 +145,7 @@ public sealed class EvidenceKind : MonitorKind<EvidenceMonitorOptions>
             var at = component;
             var name = model.Outputs[regression].Width == 1 ? "prediction" : $"prediction[{component}]";
             variables.Add(new WatchedVariable(
-                new Variable(name) { Group = "prediction" },
+                new Variable(name) { Group = "prediction", OfAnswers = true },
                 (rows, row) => rows.HasOutput(regression) ? rows.Output(regression, row)[at] : float.NaN));
         }
     }

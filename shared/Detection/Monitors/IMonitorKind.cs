@@ -25,6 +25,12 @@ public interface IMonitorKind
 
     MonitorScope Scope { get; }
 
+    /// <summary>
+    /// Whether a new version of a model may take over the parameters and the calibration of every variable that is not <see cref="Variable.OfAnswers"/>: they depend on the inputs
+    /// alone, and <see cref="Create"/> makes the same monitor whatever the seed.
+    /// </summary>
+    bool CarriesOver => false;
+
     /// <summary>A record with a parameterless constructor; properties carry defaults, DataAnnotations and [Description].</summary>
     Type OptionsType { get; }
 

@@ -19,6 +19,8 @@ public abstract class MonitorKind<TOptions> : IMonitorKind
 
     public virtual MonitorScope Scope => MonitorScope.Model;
 
+    public virtual bool CarriesOver => false;
+
     public Type OptionsType => typeof(TOptions);
 
     public ValueTask<FittedParameters> FitAsync(FitContext context, CancellationToken cancellationToken) =>

@@ -24,4 +24,7 @@ public sealed record Variable(string Name)
     public Severity? Severity { get; init; }
 
     public string Unit { get; init; } = "";
+
+    /// <summary>It depends on the model's answers: a new version of the model has to learn it anew, while it keeps what was learned of the inputs (RUNTIME 5).</summary>
+    public bool OfAnswers { get; init; }
 }

@@ -11,6 +11,9 @@ public sealed class ProfileStore(string folder, TimeProvider time)
     private static readonly JsonSerializerOptions s_indented = new(JsonSerializerDefaults.Web) { WriteIndented = true };
     private static readonly JsonSerializerOptions s_line = new(JsonSerializerDefaults.Web);
 
+    /// <summary>Holds the SHA-256 of the first profile that was ever in use; written once.</summary>
+    private const string FirstFile = "first";
+
     /// <summary>Keeps a candidate; keeping it again changes nothing. Returns its SHA-256.</summary>
     public string Save(Profile profile, IReadOnlyList<string>? warnings = null)
     {
@@ -35,6 +38,16 @@ public sealed class ProfileStore(string folder, TimeProvider time)
                 .OrderBy(s => s.FromUnixNano).ThenBy(s => s.Sha256, StringComparer.Ordinal)];
     }
 
+    /// <summary>The profile, of whichever version of the model it is; null where no version has it.</summary>
+    public Profile? Find(string model, string sha256)
+    {
+        var directory = Path.Combine(folder, Name(model));
+        var file = Directory.Exists(directory)
+            ? Directory.GetDirectories(directory).Order(StringComparer.Ordinal).Select(d => Path.Combine(d, Path.GetFileName(sha256) + ".profile")).FirstOrDefault(File.Exists)
+            : null;
+        return file is null ? null : Read(file, sha256);
+    }
+
     /// <summary>Whether the profile is kept for this version of the model.</summary>
     public bool Contains(string model, string version, string sha256) => File.Exists(Path.Combine(DirectoryOf(model, version), Path.GetFileName(sha256) + ".profile"));
 
@@ -44,7 +57,12 @@ public sealed class ProfileStore(string folder, TimeProvider time)
     public Profile Load(string model, string version, string sha256)
     {
         var file = Path.Combine(DirectoryOf(model, version), Path.GetFileName(sha256) + ".profile");
-        var bytes = File.Exists(file) ? File.ReadAllBytes(file) : throw new FileNotFoundException($"model {model} version {version} has no profile {sha256}", file);
+        return File.Exists(file) ? Read(file, sha256) : throw new FileNotFoundException($"model {model} version {version} has no profile {sha256}", file);
+    }
+
+    private static Profile Read(string file, string sha256)
+    {
+        var bytes = File.ReadAllBytes(file);
         var actual = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes));
         return string.Equals(actual, sha256, StringComparison.Ordinal)
             ? Profile.FromBytes(bytes)
@@ -73,9 +91,14 @@ public sealed class ProfileStore(string folder, TimeProvider time)
     {
         Load(model, version, sha256);
         ArgumentException.ThrowIfNullOrWhiteSpace(author);
+        MarkFirst(model, version, sha256);
         var decision = new ProfileDecision(sha256, author, reason, time.GetUtcNow());
         File.AppendAllText(Path.Combine(DirectoryOf(model, version), "history.jsonl"), JsonSerializer.Serialize(decision, s_line) + "\n");
     }
+
+    /// <summary>Remembers a kept profile as the first in use, learned or approved, unless there was one before.</summary>
+    public void MarkFirst(string model, string version, string sha256) =>
+        WriteOnce(Path.Combine(DirectoryOf(model, version), FirstFile), System.Text.Encoding.ASCII.GetBytes(sha256));
 
     /// <summary>Puts the profile back in use that was before the present one. Returns its SHA-256.</summary>
     /// <exception cref="InvalidOperationException">There is none.</exception>
@@ -92,8 +115,8 @@ public sealed class ProfileStore(string folder, TimeProvider time)
     /// <summary>Distance of a profile to the first one that was approved: the largest movement of a quantile in its standard deviations, averaged over variables. 0 without a first.</summary>
     public double DistanceToFirst(Profile profile)
     {
-        var first = History(profile.Model.Name, profile.Model.Version).FirstOrDefault();
-        return first is null ? 0 : ProfileDifference.Between(Load(profile.Model.Name, profile.Model.Version, first.Sha256), profile).Distance;
+        var file = Path.Combine(DirectoryOf(profile.Model.Name, profile.Model.Version), FirstFile);
+        return File.Exists(file) ? ProfileDifference.Between(Load(profile.Model.Name, profile.Model.Version, File.ReadAllText(file)), profile).Distance : 0;
     }
 
     private static void WriteOnce(string file, byte[] bytes)

@@ -41,6 +41,7 @@ public sealed class DetectionMetrics : IDisposable
         _meter.CreateObservableGauge("monitoring_detection_coverage_ratio", () => Each(m => m.Coverage), description: "Events seen by events that the sources say they sent.");
         _meter.CreateObservableGauge("monitoring_detection_learning_ratio", () => Each(m => m.LearnedDraws / (double)m.LearningDraws, m => m.LearningDraws > 0), description: "Progress of learning a profile.");
         _meter.CreateObservableGauge("monitoring_detection_forgotten_clients", () => Each(m => m.ForgottenClients), description: "Clients that a monitor forgot for want of room, the one silent longest first; their evidence starts anew when they come back.");
+        _meter.CreateObservableGauge("monitoring_detection_profile_distance_sd", () => Each(m => m.ProfileDistance, m => m.ProfileSha256.Length > 0), description: "How far the profile in use has moved from the first one approved for the model version, mean over variables of the largest movement of a quantile, in standard deviations.");
         _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.LagEvents, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
     }
 

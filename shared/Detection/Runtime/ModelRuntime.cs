@@ -31,6 +31,9 @@ internal sealed class ModelRuntime
     private MonitorRuntime[] _monitors = [];
     private Profile? _profile;
     private string _note = "";
+
+    /// <summary>The profile of an earlier version, whose inputs are watched by while this one's answers are learned.</summary>
+    private Profile? _carried;
     private int _attempts;
     private bool _changed;
     private bool _modelChanged;
@@ -66,9 +69,24 @@ internal sealed class ModelRuntime
 
     public WatchedModel Watched { get; }
 
+    /// <summary>Finds the profile of an earlier version at the version's first event, given its offset; null where there is none.</summary>
+    public Func<ModelRuntime, long, Profile?>? Predecessor { get; init; }
+
+    /// <summary>The profile that was learned or configured for this very version; null while it has none.</summary>
+    public Profile? OwnProfile => _carried is null ? _profile : null;
+
+    /// <summary>Input offset from which on the own profile is in use; −1 for a configured one.</summary>
+    public long ProfileOffset { get; private set; } = -1;
+
+    /// <summary>For people, while the answers are learned.</summary>
+    public string CarriedNote => _carried is null ? "" : string.Create(CultureInfo.InvariantCulture, $"inputs by the profile of version {_carried.Model.Version}; answers are being learned ({_learner?.Draws ?? 0} of {Watched.LearningDraws})");
+
     public ModelDescription? Description { get; private set; }
 
     public string ProfileSha256 { get; private set; } = "";
+
+    /// <summary>How far the profile in use has moved from the first one that was approved, in standard deviations: a thief of time poisons slowly (RUNTIME 5).</summary>
+    public double DistanceToFirst { get; private set; }
 
     public long UnitNano => _profile?.UnitNano ?? 1_000_000_000;
 
@@ -99,8 +117,9 @@ internal sealed class ModelRuntime
     };
 
     /// <summary>Takes the <see cref="Pending"/> events and returns the batches that its monitors are to process. Learning happens here.</summary>
-    public async ValueTask<IReadOnlyList<RowBatch>> ReadAsync(EventReader reader, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<(IReadOnlyList<MonitorRuntime> Monitors, IReadOnlyList<RowBatch> Batches)>> ReadAsync(EventReader reader, CancellationToken cancellationToken)
     {
+        var work = new List<(IReadOnlyList<MonitorRuntime>, IReadOnlyList<RowBatch>)>(1);
         var batches = new List<RowBatch>(1);
         for (var i = 0; i < Pending.Count; i++)
         {
@@ -118,18 +137,35 @@ internal sealed class ModelRuntime
 
                 _modelChanged = true;
                 _note = "";
+                if (_profile is null && Predecessor?.Invoke(this, decoded.Offset) is { } earlier && CarriedProfile.Fits(earlier, Description) && Watched.Monitors.Any(m => CarriesOver(earlier, m)))
+                {
+                    Carry(earlier);
+                }
             }
 
             _builder ??= new RowBatchBuilder(Description);
             if (_builder.Count == 0)
             {
-                _builder.Expect(_profile is null ? 1 : Math.Min(Pending.Count - i, BatchRows));
+                _builder.Expect(OwnProfile is null ? 1 : Math.Min(Pending.Count - i, BatchRows));
             }
 
             _builder.Add(decoded, reader.Tensors, _admission);
-            if (_profile is null)
+            if (OwnProfile is null)
             {
-                await LearnAsync(_builder.Build(), cancellationToken).ConfigureAwait(false);
+                // Row by row: where learning ends must not depend on how events were cut into batches.
+                var batch = _builder.Build();
+                var monitors = _monitors;
+                if (_carried is not null)
+                {
+                    batches.Add(batch);
+                }
+
+                await LearnAsync(batch, decoded.Offset, cancellationToken).ConfigureAwait(false);
+                if (!ReferenceEquals(monitors, _monitors) && batches.Count > 0)
+                {
+                    work.Add((monitors, batches));
+                    batches = new List<RowBatch>(1);
+                }
             }
             else if (_builder.Count >= BatchRows)
             {
@@ -142,8 +178,13 @@ internal sealed class ModelRuntime
             batches.Add(_builder.Build());
         }
 
+        if (batches.Count > 0)
+        {
+            work.Add((_monitors, batches));
+        }
+
         Pending.Clear();
-        return batches;
+        return work;
     }
 
     public IEnumerable<MonitorStatus> Status(int partition) =>
@@ -153,8 +194,8 @@ internal sealed class ModelRuntime
             watched.Name,
             watched.Kind,
             partition,
-            _profile is null && Watched.Monitors.Count > 0 && Description is not null ? MonitorState.Learning : MonitorState.Blind,
-            _profile is not null ? "the profile was fitted without this monitor, or with other options" : _note.Length > 0 ? _note : Description is null ? "no data yet" : "",
+            OwnProfile is null && Watched.Monitors.Count > 0 && Description is not null ? MonitorState.Learning : MonitorState.Blind,
+            OwnProfile is not null ? "the profile was fitted without this monitor, or with other options" : _note.Length > 0 ? _note : Description is null ? "no data yet" : "",
             _learner?.Draws ?? 0,
             _learner?.Target ?? 0,
             _learner?.ExpectedEnd(),
@@ -180,9 +221,13 @@ internal sealed class ModelRuntime
             }
 
             // A configured profile is in the store under its hash; a learned one is state.
-            if (_profile is not null && !_isConfigured)
+            if (OwnProfile is not null && !_isConfigured)
             {
-                changes.Add((Key("profile"), _profile.ToBytes()));
+                changes.Add((Key("profile"), OwnProfile.ToBytes()));
+            }
+            else if (_carried is not null)
+            {
+                changes.Add((Key("carried"), _carried.ToBytes()));
             }
         }
 
@@ -219,6 +264,7 @@ internal sealed class ModelRuntime
             var reader = new CanonicalReader(model);
             _attempts = (int)reader.ReadCount();
             _note = Encoding.UTF8.GetString(reader.ReadBytes());
+            ProfileOffset = reader.ReadSigned();
             History.Restore(ref reader);
             reader.ExpectEnd();
         }
@@ -228,13 +274,21 @@ internal sealed class ModelRuntime
             Use(Profile.FromBytes(profile));
         }
 
+        if (_profile is null && values.TryGetValue(Key("carried"), out var carried))
+        {
+            Carry(Profile.FromBytes(carried));
+        }
+
+        // Left by the monitors that an earlier version's profile had served.
+        _removed.AddRange(values.Keys.Where(k => _carried is null && k.Part.StartsWith("carried", StringComparison.Ordinal)));
+
         // After the profile: it brings the settings of the admission.
         if (values.TryGetValue(Key("admission"), out var admission))
         {
             _admission.Restore(admission);
         }
 
-        if (_profile is null && Description is not null)
+        if (OwnProfile is null && Description is not null)
         {
             _learner = new ProfileLearner(Description, Watched.LearningDraws);
             for (var page = 0; values.TryGetValue(Key("learning", PageName(page)), out var rows); page++)
@@ -265,12 +319,13 @@ internal sealed class ModelRuntime
         var writer = new CanonicalWriter(buffer);
         writer.WriteCount(_attempts);
         writer.WriteBytes(Encoding.UTF8.GetBytes(_note));
+        writer.WriteSigned(ProfileOffset);
         History.Save(writer);
         return buffer.WrittenSpan.ToArray();
     }
 
     /// <summary>Flagged traffic never enters a profile: events that break the schema, failed calls, clients that are expected to be unusual.</summary>
-    private async ValueTask LearnAsync(RowBatch batch, CancellationToken cancellationToken)
+    private async ValueTask LearnAsync(RowBatch batch, long offset, CancellationToken cancellationToken)
     {
         _learner ??= new ProfileLearner(Description!, Watched.LearningDraws);
         for (var row = 0; row < batch.Count; row++)
@@ -296,18 +351,27 @@ internal sealed class ModelRuntime
             return;
         }
 
-        _services.Profiles.Save(fitted.Profile, fitted.Warnings);
+        var profile = _carried is null ? fitted.Profile : CarriedProfile.Merge(fitted.Profile, _carried, Watched.Monitors, _services.Kinds);
+        var sha256 = _services.Profiles.Save(profile, fitted.Warnings);
         if (fitted.ChangedWithin.Count > 0 || !Watched.AutoApprove)
         {
             _note = WaitsForApproval;
             return;
         }
 
+        _services.Profiles.MarkFirst(Name, Version, sha256);
+        if (_carried is not null)
+        {
+            _removed.Add(Key("carried"));
+            _carried = null;
+        }
+
+        ProfileOffset = offset;
         _removed.AddRange(_learner.AllPages().Select(p => Key("learning", PageName(p))));
         _learner = null;
         _note = "";
         _modelChanged = true;
-        Use(fitted.Profile);
+        Use(profile);
     }
 
     /// <summary>Parameters fitted with other options are not this monitor's.</summary>
@@ -317,18 +381,32 @@ internal sealed class ModelRuntime
 
     private const string WaitsForApproval = "a learned profile waits for approval";
 
-    private void Use(Profile profile)
+    private bool CarriesOver(Profile earlier, WatchedMonitor watched) =>
+        _services.Kinds[watched.Kind].CarriesOver && earlier.Monitor(watched.Name) is { } learned && Fits(learned, watched);
+
+    /// <summary>Watches the inputs by an earlier version's profile until this version has its own.</summary>
+    private void Carry(Profile earlier)
+    {
+        _carried = earlier;
+        Use(earlier, Description! with { Schema = earlier.Model.Schema });
+    }
+
+    private void Use(Profile profile) =>
+        Use(profile, profile.Model with { Name = Name, Version = Version, Sha256 = Watched.Sha256.Length > 0 ? Watched.Sha256 : profile.Model.Sha256 });
+
+    private void Use(Profile profile, ModelDescription description)
     {
         _profile = profile;
         ProfileSha256 = profile.Sha256();
-        Description = profile.Model with { Name = Name, Version = Version, Sha256 = Watched.Sha256.Length > 0 ? Watched.Sha256 : profile.Model.Sha256 };
+        Description = description;
+        DistanceToFirst = _carried is null ? _services.Profiles.DistanceToFirst(profile) : 0;
         _admission = new AdmissionRule(new AdmissionSettings
         {
             SessionGapMs = (long)(Watched.SessionGap?.TotalMilliseconds ?? profile.SessionGapNano / 1_000_000),
             AutocorrelationMs = profile.AutocorrelationNano / 1_000_000,
         });
         _monitors = [.. Watched.Monitors.Select((watched, i) => (watched, i))
-            .Where(m => profile.Monitor(m.watched.Name) is { } learned && Fits(learned, m.watched))
-            .Select(m => new MonitorRuntime(this, m.i, m.watched, _services.Kinds[m.watched.Kind], profile.Monitor(m.watched.Name)!, _appearance))];
+            .Where(m => _carried is null ? profile.Monitor(m.watched.Name) is { } learned && Fits(learned, m.watched) : CarriesOver(profile, m.watched))
+            .Select(m => new MonitorRuntime(this, m.i, m.watched, _services.Kinds[m.watched.Kind], profile.Monitor(m.watched.Name)!, _appearance, _carried is not null))];
     }
 }

@@ -15,6 +15,9 @@ internal sealed class MonitorRuntime : IObservationSink
     private const int MaxSubjects = 100_000;
     private const int MaxAlarmed = 10_000;
     private const byte Format = 1;
+
+    /// <summary>Before the parts of the state of a monitor that works with an earlier version's profile.</summary>
+    public const string CarriedPrefix = "carried-";
     private readonly ModelRuntime _model;
     private readonly IMonitorKind _kind;
     private readonly IMonitor _monitor;
@@ -45,6 +48,7 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly List<string> _forgotten = [];
     private long _forgottenSubjects;
     private readonly bool _clientsUncalibrated;
+    private readonly string _prefix;
 
     /// <summary>As of the row being applied; the model's own is at the end of the batch already.</summary>
     private readonly TrafficHistory _history = new();
@@ -59,16 +63,24 @@ internal sealed class MonitorRuntime : IObservationSink
     private ulong _digest;
     private long _failuresTaken;
 
-    public MonitorRuntime(ModelRuntime model, int index, WatchedMonitor watched, IMonitorKind kind, MonitorProfile profile, double appearance)
+    /// <param name="model">The model version.</param>
+    /// <param name="index">Place of the monitor in the model's list.</param>
+    /// <param name="watched">Its configuration.</param>
+    /// <param name="kind">Its kind.</param>
+    /// <param name="profile">What it learned.</param>
+    /// <param name="appearance">1 for a listed model, else its share of the unlisted models' part.</param>
+    /// <param name="carried">The profile is an earlier version's: only its inputs count, and the state is kept apart from that of the monitor that follows.</param>
+    public MonitorRuntime(ModelRuntime model, int index, WatchedMonitor watched, IMonitorKind kind, MonitorProfile profile, double appearance, bool carried = false)
     {
+        _prefix = carried ? CarriedPrefix : "";
         _model = model;
         _index = index;
         Watched = watched;
         _kind = kind;
-        _profile = profile;
         var options = MonitorOptions.Create(kind, watched.Options);
         Identity = string.Join('\n', watched.Kind, MonitorOptions.Canonical(options), model.ProfileSha256);
         _monitor = kind.Create(new MonitorContext(watched.Name, model.Description!, options, profile.Parameters, ProfileFitter.Seed(watched.Name, model.Description!)));
+        _profile = profile = carried ? CarriedProfile.Inputs(profile, _monitor.Variables) : profile;
         if (_monitor.Variables.Count != profile.Variables.Count)
         {
             throw new InvalidDataException($"monitor {watched.Name}: {_monitor.Variables.Count} variables, but its profile has {profile.Variables.Count}");
@@ -334,7 +346,7 @@ internal sealed class MonitorRuntime : IObservationSink
             Watched.Kind,
             partition,
             state,
-            reason.Length > 0 || FailedRows == 0 ? reason : string.Create(CultureInfo.InvariantCulture, $"{FailedRows} rows could not be scored, the last one because: {Failure}"),
+            reason.Length > 0 || FailedRows == 0 ? reason.Length > 0 ? reason : _model.CarriedNote : string.Create(CultureInfo.InvariantCulture, $"{FailedRows} rows could not be scored, the last one because: {Failure}"),
             0,
             0,
             null,
@@ -346,6 +358,8 @@ internal sealed class MonitorRuntime : IObservationSink
             _model.ProfileSha256,
             _digest.ToString("x16", CultureInfo.InvariantCulture))
         {
+            ProfileDistance = _model.DistanceToFirst,
+
             // Of the two tables, of evidence and of the monitor's own, the one that forgot more: most clients are in both.
             ForgottenClients = Math.Max(_forgottenSubjects, _monitor.State?.Forgotten ?? 0),
         };
@@ -423,12 +437,12 @@ internal sealed class MonitorRuntime : IObservationSink
                 continue;
             }
 
-            if (string.Equals(key.Part, "subject", StringComparison.Ordinal))
+            if (string.Equals(key.Part, _prefix + "subject", StringComparison.Ordinal))
             {
                 _subjects.Add(key.Key, SubjectEvidence.Restore(value, SubjectStreams));
                 Latch(key.Key, _subjects[key.Key]);
             }
-            else if (string.Equals(key.Part, "own", StringComparison.Ordinal))
+            else if (string.Equals(key.Part, _prefix + "own", StringComparison.Ordinal))
             {
                 var state = _monitor.State ?? throw new InvalidDataException($"monitor {Watched.Name} keeps no state, but a checkpoint has some");
                 state.Restore(key.Key, value);
@@ -468,7 +482,7 @@ internal sealed class MonitorRuntime : IObservationSink
         return double.IsInfinity(smaller) ? _model.UnitNano : Math.Max(1, smaller);
     }
 
-    private StateKey Key(string part, string key) => new(_model.Name, _model.Version, Watched.Name, part, key);
+    private StateKey Key(string part, string key) => new(_model.Name, _model.Version, Watched.Name, _prefix + part, key);
 
     private double Level(double share) => share > 0 ? _budget.Level(share, TimeSpan.FromTicks(Math.Max(1, _model.UnitNano / 100))) : double.MaxValue;
 

@@ -39,4 +39,7 @@ public sealed record MonitorStatus(
 {
     /// <summary>Clients forgotten for want of room, the one silent longest first; they are watched anew when they come back.</summary>
     public long ForgottenClients { get; init; }
+
+    /// <summary>Distance of the profile in use to the first one that was approved: see <see cref="ProfileStore.DistanceToFirst"/>.</summary>
+    public double ProfileDistance { get; init; }
 }

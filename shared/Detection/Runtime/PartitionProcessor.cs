@@ -20,6 +20,9 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     /// <summary>Catching up, statuses are looked at this often; at the end of the log, after every hand-over.</summary>
     private static readonly TimeSpan s_statusInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>The next checkpoint waits until this many times the last one's duration have gone by: with thousands of busy monitors writing them takes at most a tenth of the time.</summary>
+    private const int CheckpointShare = 10;
+
     /// <summary>Unwatched models remembered, so that their events cost nothing; names come from events and must not fill the memory.</summary>
     private const int MaxUnwatched = 10_000;
     private readonly IEventLog _log;
@@ -38,6 +41,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private readonly EventReader _reader = new();
     private readonly List<string> _unlisted = [];
     private readonly List<LogRecord> _unsent = [];
+    private readonly List<LogRecord> _unsentChanges = [];
     private readonly List<(StateKey, byte[]?)> _leftOver = [];
     private MonitorGroupConfiguration _configuration;
     private string _configurationSha256;
@@ -47,6 +51,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private long _next;
     private long _atCheckpoint = -1;
     private long _checkpointTime;
+    private TimeSpan _checkpointTook;
     private long _statusTime;
     private MonitorStatus[] _published = [];
     private (long From, long To)? _gap;
@@ -94,6 +99,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         var began = _time.GetTimestamp();
         await _checkpoints.EnsureTopicAsync(cancellationToken).ConfigureAwait(false);
         await _log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(_assignment.Topic, _assignment.Group), _assignment.PartitionCount, TimeSpan.FromDays(30)), cancellationToken).ConfigureAwait(false);
+        await _log.EnsureTopicAsync(new TopicDefinition(Topics.Changes, 1), cancellationToken).ConfigureAwait(false);
         var state = await _checkpoints.RestoreAsync(_assignment.OwnerEpoch, cancellationToken).ConfigureAwait(false);
         if (state.LateRecords > 0)
         {
@@ -177,7 +183,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         }
 
         _metrics.Batch(_assignment.Group, _time.GetElapsedTime(began));
-        if (_next - _atCheckpoint >= _options.CheckpointRecords || _time.GetElapsedTime(_checkpointTime) >= _options.CheckpointInterval)
+        var since = _time.GetElapsedTime(_checkpointTime);
+        if ((_next - _atCheckpoint >= _options.CheckpointRecords || since >= _options.CheckpointInterval) && since >= CheckpointShare * _checkpointTook)
         {
             await CheckpointAsync(cancellationToken).ConfigureAwait(false);
         }
@@ -263,7 +270,8 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         await _assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
         _atCheckpoint = _next;
         _checkpointTime = _time.GetTimestamp();
-        _metrics.Checkpoint(_assignment.Group, _time.GetElapsedTime(began));
+        _checkpointTook = _time.GetElapsedTime(began);
+        _metrics.Checkpoint(_assignment.Group, _checkpointTook);
     }
 
     private async ValueTask ProcessPartAsync(IReadOnlyList<LogEntry> batch, int start, int count, CancellationToken cancellationToken)
@@ -302,11 +310,13 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         var work = new List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)>();
         foreach (var model in models)
         {
-            var batches = await model.ReadAsync(_reader, cancellationToken).ConfigureAwait(false);
-            if (batches.Count > 0)
+            foreach (var (monitors, batches) in await model.ReadAsync(_reader, cancellationToken).ConfigureAwait(false))
             {
                 _metrics.Admitted(_assignment.Group, model.Name, batches.Sum(b => Admitted(b)));
-                work.AddRange(model.Monitors.Select(m => (m, batches)));
+                foreach (var monitor in monitors)
+                {
+                    work.Add((monitor, batches));
+                }
             }
         }
 
@@ -369,6 +379,11 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             }
             else if (Model(decoded.Model, decoded.Version) is { } model)
             {
+                if (model.Pending.Count == 0 && model.History.Events == 0)
+                {
+                    Mark(model, decoded.TimeUnixNano);
+                }
+
                 if (model.Pending.Count == 0)
                 {
                     _touched.Add(model);
@@ -443,6 +458,36 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         ]);
     }
 
+    /// <summary>The first event of a further version is a change that people want to see beside every curve. One id for all groups and repetitions.</summary>
+    private void Mark(ModelRuntime model, long timeUnixNano)
+    {
+        var others = _models.Values.Where(m => m != model && string.Equals(m.Name, model.Name, StringComparison.Ordinal)).Select(m => m.Version).Order(StringComparer.Ordinal).ToList();
+        if (others.Count == 0)
+        {
+            return;
+        }
+
+        var change = new Change
+        {
+            Id = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"deployment\n{model.Name}\n{model.Version}")).AsSpan(0, 16)),
+            TimeUnixNano = timeUnixNano,
+            Model = model.Name,
+            Kind = "deployment",
+            Summary = $"{model.Name}: version {model.Version} answers for the first time, after {string.Join(", ", others)}; its inputs are watched as before, its answers are learned",
+            Author = "monitoring",
+        };
+        _unsentChanges.Add(new LogRecord(Encoding.UTF8.GetBytes(model.Name), Protobuf.Canonical(change),
+        [
+            Header(Headers.SpecVersion, "1.0"),
+            Header(Headers.Id, change.Id),
+            Header(Headers.Source, "monitoring/" + _assignment.Group),
+            Header(Headers.Type, EventTypes.Change),
+            Header(Headers.Time, DateTimeOffset.FromUnixTimeMilliseconds(timeUnixNano / 1_000_000).ToString("O", CultureInfo.InvariantCulture)),
+            Header(Headers.Subject, model.Name),
+            Header(Headers.ContentType, "application/protobuf"),
+        ]));
+    }
+
     private static LogHeader Header(string name, string value) => new(name, Encoding.UTF8.GetBytes(value));
 
     private async ValueTask SendAsync(CancellationToken cancellationToken)
@@ -451,6 +496,12 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
         {
             await _log.AppendAsync(Topics.Findings, [.. _unsent], cancellationToken).ConfigureAwait(false);
             _unsent.Clear();
+        }
+
+        if (_unsentChanges.Count > 0 && _assignment.MayWrite)
+        {
+            await _log.AppendAsync(Topics.Changes, [.. _unsentChanges], cancellationToken).ConfigureAwait(false);
+            _unsentChanges.Clear();
         }
     }
 
@@ -508,10 +559,21 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             share = BudgetSplit.ByAppearance(order) / _assignment.PartitionCount;
         }
 
-        model = new ModelRuntime(_services, entry.Model, name, version, _configurationSha256, share);
+        model = new ModelRuntime(_services, entry.Model, name, version, _configurationSha256, share) { Predecessor = Predecessor };
         _models.Add((name, version), model);
         return model;
     }
+
+    /// <summary>
+    /// The profile whose inputs a new version keeps: the configured one, of whichever version it is, else that of the version that came last and had learned its own before this
+    /// offset. A function of log and configuration.
+    /// </summary>
+    private Profile? Predecessor(ModelRuntime model, long offset) =>
+        (model.Watched.ProfileSha256 is { } configured ? _services.Profiles.Find(model.Name, configured) : null)
+        ?? _models.Values
+            .Where(m => m != model && string.Equals(m.Name, model.Name, StringComparison.Ordinal) && m.OwnProfile is not null && m.ProfileOffset < offset)
+            .OrderByDescending(m => m.History.FirstTime).ThenByDescending(m => m.Version, StringComparer.Ordinal)
+            .FirstOrDefault()?.OwnProfile;
 
     private void Restore(SortedDictionary<StateKey, byte[]> values)
     {

@@ -40,8 +40,15 @@ public sealed partial class ReferenceFitter(
     }
 
     /// <summary>Fits the monitors of one group on reference data, keeps the profile and approves it.</summary>
-    /// <returns>The profile's SHA-256; null when the group watches nothing of this model.</returns>
-    public async Task<string?> FitAsync(string group, ModelConfiguration model, ReferenceData reference, string author, CancellationToken cancellationToken)
+    /// <param name="group">Group.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="reference">Clean data.</param>
+    /// <param name="author">Who says that this is normal.</param>
+    /// <param name="origin">Where the data come from, for people.</param>
+    /// <param name="reason">Why it is normal, for the record.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <returns>The profile and what is to be said of it; null when the group watches nothing of this model.</returns>
+    public async Task<FittedProfile?> FitAsync(string group, ModelConfiguration model, ReferenceData reference, string author, string origin, string reason, CancellationToken cancellationToken)
     {
         var monitors = planner.MonitorsOf(model).Where(m => MonitorPlanner.GroupOf(m.Kind.Family) == group).Select(m => m.Monitor).ToList();
         if (monitors.Count == 0)
@@ -49,16 +56,16 @@ public sealed partial class ReferenceFitter(
             return null;
         }
 
-        var fitted = await new ProfileFitter(kinds).FitAsync(monitors, reference, "reference", model.SessionGap, cancellationToken).ConfigureAwait(false);
+        var fitted = await new ProfileFitter(kinds).FitAsync(monitors, reference, origin, model.SessionGap, cancellationToken).ConfigureAwait(false);
         foreach (var warning in fitted.Warnings)
         {
             LogWarning(logger, model.Name, group, warning);
         }
 
         var sha256 = stores[group].Save(fitted.Profile, fitted.Warnings);
-        stores[group].Approve(model.Name, model.Version, sha256, author, $"fitted from {model.Reference ?? "a file"}");
+        stores[group].Approve(model.Name, fitted.Profile.Model.Version, sha256, author, reason);
         LogFitted(logger, model.Name, group, fitted.Profile.Draws, sha256);
-        return sha256;
+        return fitted;
     }
 
     /// <summary>The approved profile of a model in a group; fitted now when there is none and the configuration names reference data. Null: to be learned from traffic.</summary>
@@ -79,7 +86,7 @@ public sealed partial class ReferenceFitter(
             throw new InvalidDataException($"model '{model.Name}': reference data need a schema file or an ONNX file that says what a row is");
         }
 
-        return await FitAsync(group, model, Load(model, description, model.Reference), "configuration", cancellationToken).ConfigureAwait(false);
+        return (await FitAsync(group, model, Load(model, description, model.Reference), "configuration", "reference", $"fitted from {model.Reference}", cancellationToken).ConfigureAwait(false))?.Profile.Sha256();
     }
 
     [LoggerMessage(EventId = 1101, Level = LogLevel.Information, Message = "{Model}: profile of group {Group} fitted from {Draws} reference draws: {Sha256}")]

@@ -48,15 +48,19 @@ public sealed class FitVerb(IReadOnlyList<IServiceModule> modules) : IVerb
                 var results = new List<object>();
                 foreach (var group in groups)
                 {
-                    var sha256 = await fitter.FitAsync(group, chosen, data, Environment.UserName, cancellationToken).ConfigureAwait(false);
-                    var summary = host.Services.GetRequiredService<ProfileStores>()[group].List(chosen.Name, chosen.Version).First(s => s.Sha256 == sha256);
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{group}: {summary.Draws} draws, slots {summary.Slots}, monitors {string.Join(", ", summary.Monitors)}, profile {sha256}"));
-                    foreach (var warning in summary.Warnings)
+                    var fitted = (await fitter.FitAsync(group, chosen, data, Environment.UserName, "reference", $"fitted from {file}", cancellationToken).ConfigureAwait(false))!;
+                    Print(group, fitted);
+                    results.Add(new
                     {
-                        Console.WriteLine($"  {warning}");
-                    }
-
-                    results.Add(new { group, sha256, summary.Rows, summary.Draws, summary.Slots, summary.Monitors, summary.Warnings });
+                        group,
+                        sha256 = fitted.Profile.Sha256(),
+                        fitted.Profile.Rows,
+                        fitted.Profile.Draws,
+                        fitted.Profile.Slots,
+                        monitors = fitted.Profile.Monitors.Select(m => m.Name),
+                        fitted.Warnings,
+                        reach = fitted.Reach.Select(r => new { r.Monitor, r.Variable, shift = double.IsFinite(r.Shift) ? r.Shift : (double?)null, draws = double.IsFinite(r.Draws) ? r.Draws : (double?)null }),
+                    });
                 }
 
                 await VerbOptions.WriteJsonAsync(parsed.GetValue(json), new { model = chosen.Name, version = chosen.Version, reference = file, profiles = results }, cancellationToken).ConfigureAwait(false);
@@ -69,5 +73,24 @@ public sealed class FitVerb(IReadOnlyList<IServiceModule> modules) : IVerb
             }
         });
         return command;
+    }
+
+    /// <summary>Says what was fitted, what each monitor can ever prove with it, and what to beware of.</summary>
+    internal static void Print(string group, FittedProfile fitted)
+    {
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{group}: {fitted.Profile.Draws} draws, slots {fitted.Profile.Slots}, monitors {string.Join(", ", fitted.Profile.Monitors.Select(m => m.Name))}, profile {fitted.Profile.Sha256()}"));
+        foreach (var reach in fitted.Reach)
+        {
+            Console.WriteLine(double.IsFinite(reach.Shift)
+                ? string.Create(CultureInfo.InvariantCulture, $"  {reach.Monitor}: can prove a lasting change of {reach.Variable} from {reach.Shift:0.00} standard deviations on, after about {reach.Draws:N0} draws")
+                : $"  {reach.Monitor}: can prove no change of {reach.Variable} with this reference at this budget");
+        }
+
+        foreach (var warning in fitted.Warnings.Concat(fitted.Failures))
+        {
+            Console.WriteLine($"  {warning}");
+        }
     }
 }

@@ -1,15 +1,18 @@
 using System.CommandLine;
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Monitoring.Contracts;
 using Monitoring.Detection;
+using Monitoring.EventLog;
 using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Hosting;
 
-/// <summary><c>profile list | diff | approve | rollback</c>: the life of a model's profiles.</summary>
+/// <summary><c>profile list | diff | approve | accept | rollback</c>: the life of a model's profiles.</summary>
 public sealed class ProfileVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 {
-    private static readonly string[] s_groups = [.. Enum.GetValues<Contracts.Family>().Where(f => f != Contracts.Family.Unspecified).Select(MonitorPlanner.GroupOf)];
+    private static readonly string[] s_groups = [.. Enum.GetValues<Family>().Where(f => f != Family.Unspecified).Select(MonitorPlanner.GroupOf)];
 
     public Command CreateCommand()
     {
@@ -71,6 +74,53 @@ public sealed class ProfileVerb(IReadOnlyList<IServiceModule> modules) : IVerb
             Console.WriteLine($"{group}: {store.Rollback(model.Name, model.Version, Environment.UserName, reason)}");
             return ExitCode.Success;
         }));
+        command.Add(Accept());
+        return command;
+    }
+
+    /// <summary><c>accept --incident ID</c>: what looked like a change is the new normal. Fits the model's profiles on the incident's traffic and approves them.</summary>
+    private Command Accept()
+    {
+        var config = VerbOptions.Config();
+        var incident = new Option<string>("--incident") { Description = "Id of the incident.", Required = true };
+        var reason = new Option<string>("--reason") { Description = "Why this is normal, for the record.", Required = true };
+        var command = new Command("accept", "Make an incident's traffic the new normal; in use from the next start of `run` on.") { config, incident, reason };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            await using var host = await OfflineHost.BuildAsync(parsed.GetRequiredValue(config), modules).ConfigureAwait(false);
+            if (host is null)
+            {
+                return ExitCode.Usage;
+            }
+
+            var id = parsed.GetRequiredValue(incident);
+            try
+            {
+                var range = await host.Services.GetRequiredService<IIncidentRanges>().FindAsync(id, cancellationToken).ConfigureAwait(false)
+                    ?? throw new InvalidDataException($"there is no incident '{id}'");
+                var configuration = host.Services.GetRequiredService<LoadedConfiguration>();
+                var model = configuration.Value.Models.FirstOrDefault(m => m.Name == range.Model)
+                    ?? throw new InvalidDataException($"incident '{id}' is about model '{range.Model}', which is not configured");
+                await using var log = EventLogFactory.Create(configuration, TimeProvider.System, NullLoggerFactory.Instance, readOnly: true);
+                var expected = model.Expected.ToHashSet(StringComparer.Ordinal);
+                var reference = await LogReference.ReadAsync(
+                    log, Topics.InferenceEvents, model.Name, range.Version, host.Services.GetRequiredService<ModelCatalog>().Describe(model), range.FromUnixNano, range.ToUnixNano + 1,
+                    exclude: e => expected.Contains(e.Client?.Id ?? ""), cancellationToken: cancellationToken).ConfigureAwait(false);
+                var fitter = host.Services.GetRequiredService<ReferenceFitter>();
+                foreach (var group in host.Services.GetRequiredService<MonitorPlanner>().MonitorsOf(model).Select(m => MonitorPlanner.GroupOf(m.Kind.Family)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+                {
+                    var fitted = await fitter.FitAsync(group, model, reference, Environment.UserName, $"incident {id}", parsed.GetRequiredValue(reason), cancellationToken).ConfigureAwait(false);
+                    FitVerb.Print(group, fitted!);
+                }
+
+                return ExitCode.Success;
+            }
+            catch (Exception e) when (e is InvalidDataException or FitException or EventLogException or IOException)
+            {
+                await Console.Error.WriteLineAsync($"error: {e.Message}").ConfigureAwait(false);
+                return ExitCode.Failure;
+            }
+        });
         return command;
     }
 

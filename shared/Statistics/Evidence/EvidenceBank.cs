@@ -161,6 +161,7 @@ public sealed class EvidenceBank
             return;
         }
 
+        slot = _reference.Slots == 1 ? 0 : slot;
         tie = Mixing.Mix(tie);
         var kept = Kept(elapsed);
         foreach (var state in _distinct)

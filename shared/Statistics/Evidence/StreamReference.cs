@@ -49,8 +49,8 @@ public sealed class StreamReference
 
     internal BinPartition[] Partitions { get; }
 
-    /// <summary>Whether the reference knows what is usual in this slot.</summary>
-    public bool Covers(int slot) => (uint)slot < (uint)Slots && _counts[slot] >= MinimumValues;
+    /// <summary>Whether the reference knows what is usual in this slot; one without slots says the same of all.</summary>
+    public bool Covers(int slot) => Slots == 1 ? _counts[0] >= MinimumValues : (uint)slot < (uint)Slots && _counts[slot] >= MinimumValues;
 
     /// <summary>Reference values in the slot.</summary>
     public long CountOf(int slot) => _counts[slot];

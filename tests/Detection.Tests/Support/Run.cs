@@ -15,7 +15,7 @@ internal sealed class Run : IDisposable
     private readonly TemporaryDirectory _folder = new();
     private readonly ServiceProvider _provider = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly DetectionMetrics _metrics;
-    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind()]);
+    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind(), new VersionKind()]);
     private long _epoch;
 
     public Run(MonitorGroupConfiguration? configuration = null, int parallelism = 1, int checkpointRecords = 300)
