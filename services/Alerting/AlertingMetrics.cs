@@ -5,8 +5,8 @@ namespace Monitoring.Alerting;
 /// <summary>The service's instruments. Every series of a receiver exists from the start, so that rates have a zero to start from.</summary>
 internal sealed class AlertingMetrics
 {
+    private readonly IncidentMetrics _incidents;
     private readonly Counter<long> _findings;
-    private readonly Counter<long> _transitions;
     private readonly Counter<long> _created;
     private readonly Counter<long> _delivered;
     private readonly Counter<long> _failed;
@@ -17,11 +17,11 @@ internal sealed class AlertingMetrics
     private readonly Histogram<double> _delivery;
     private readonly Histogram<double> _findingToDelivered;
 
-    public AlertingMetrics(IMeterFactory factory)
+    public AlertingMetrics(IMeterFactory factory, IncidentMetrics incidents)
     {
+        _incidents = incidents;
         Meter = factory.Create("Monitoring.Alerting");
         _findings = Meter.CreateCounter<long>("monitoring_alerting_findings_consumed", "{finding}", "Findings read, by outcome: new, repeat, duplicate, undecodable");
-        _transitions = Meter.CreateCounter<long>("monitoring_alerting_transitions", "{transition}", "Transitions of incidents, told or not");
         _created = Meter.CreateCounter<long>("monitoring_alerting_notifications_created", "{notification}", "Outbox rows written");
         _delivered = Meter.CreateCounter<long>("monitoring_alerting_notifications_delivered", "{notification}", "Messages that a receiver accepted");
         _failed = Meter.CreateCounter<long>("monitoring_alerting_notifications_failed", "{notification}", "Messages given up, by reason: rejected, gone, exhausted");
@@ -53,7 +53,7 @@ internal sealed class AlertingMetrics
 
     public void Finding(string outcome, long count) => _findings.Add(count, new KeyValuePair<string, object?>("outcome", outcome));
 
-    public void Transition(string transition) => _transitions.Add(1, new KeyValuePair<string, object?>("transition", transition));
+    public void Transition(string transition) => _incidents.Transition(transition);
 
     public void Created(string receiver) => _created.Add(1, Receiver(receiver));
 

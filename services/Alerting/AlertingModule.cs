@@ -8,7 +8,6 @@ using Monitoring.Alerting.Incidents;
 using Monitoring.Alerting.Pipeline;
 using Monitoring.Alerting.Receivers.PagerDuty;
 using Monitoring.Alerting.Responses;
-using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
@@ -22,19 +21,14 @@ public sealed class AlertingModule : IServiceModule
 
     public void ConfigureServices(IServiceCollection services)
     {
-        services.TryAddSingleton(OpenDatabase);
+        services.AddIncidents();
         services.AddSingleton(provider => new AlertingSettings(
             provider.GetRequiredService<LoadedConfiguration>().Value,
             // One process owns a SQLite file: what is on its way there is its own. On a shared database only the lease tells.
             provider.GetRequiredService<MonitoringDatabase>().IsShared ? Guid.NewGuid().ToString("N") : "local"));
-        services.AddSingleton(provider => new Outbox(provider.GetRequiredService<AlertingSettings>().Configuration));
         services.AddSingleton<AlertingMetrics>();
-        services.AddSingleton<OutboxSignal>();
         services.AddSingleton<IncidentKeeper>();
-        services.AddSingleton<IncidentActions>();
-        services.AddSingleton<RearmPublisher>();
         services.AddSingleton<IIncidentRanges, IncidentRanges>();
-        services.AddSingleton<IncidentQueries>();
         services.AddSingleton<DailyDigest>();
         services.AddSingleton<EvidencePinner>();
         services.AddSingleton<TrafficWatch>();
@@ -72,19 +66,4 @@ public sealed class AlertingModule : IServiceModule
         new NotifyStage(outbox),
         new RecordStage(),
     ];
-
-    private static MonitoringDatabase OpenDatabase(IServiceProvider provider)
-    {
-        var loaded = provider.GetRequiredService<LoadedConfiguration>();
-        var time = provider.GetRequiredService<TimeProvider>();
-        var storage = loaded.Value.Storage;
-        if (storage.Kind == StorageKind.Postgresql)
-        {
-            var reference = storage.ConnectionString ?? throw new InvalidOperationException("storage.connectionString is missing for kind postgresql");
-            return MonitoringDatabase.OpenPostgreSql(reference.Read(), time);
-        }
-
-        Directory.CreateDirectory(loaded.DataDirectory);
-        return MonitoringDatabase.OpenSqlite(Path.Combine(loaded.DataDirectory, "monitoring.db"), loaded.Value.Log.Durability == LogDurability.Power, time);
-    }
 }

@@ -18,6 +18,7 @@ public sealed class DependencyTests
         ["Detection"] = ["Contracts", "Statistics", "EventLog", "Scoring"],
         ["Storage"] = ["Contracts"],
         ["Observability"] = [],
+        ["Incidents"] = ["Contracts", "EventLog", "Hosting", "Storage"],
         ["Hosting"] = ["Contracts", "EventLog", "EventLog.Kafka", "Detection", "Observability", "Scoring", "Statistics", "Storage"],
     };
 

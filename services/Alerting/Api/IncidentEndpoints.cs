@@ -24,25 +24,25 @@ internal static class IncidentEndpoints
         view.MapGet("/incidents", ListAsync).Produces<IncidentPage>();
         view.MapGet("/incidents/{id}", FindAsync).Produces<IncidentDetailView>();
         view.MapGet("/incidents/{id}/evidence/{eventId}", EvidenceAsync);
-        view.MapGet("/monitors/precision", (ClaimsPrincipal user, IncidentQueries queries, CancellationToken token) => queries.PrecisionAsync(ActorOf(user), token)).Produces<IReadOnlyList<PrecisionView>>();
+        view.MapGet("/monitors/precision", (ClaimsPrincipal user, IncidentQueries queries, CancellationToken token) => queries.PrecisionAsync(Actor.Of(user), token)).Produces<IReadOnlyList<PrecisionView>>();
         view.MapGet("/silences", (IncidentQueries queries, TimeProvider time, CancellationToken token) => queries.SilencesAsync(UnixNano.Now(time), token));
 
         var respond = endpoints.MapGroup("/api").RequireAuthorization(Policies.Respond).WithTags("incidents").WithMetadata(new BodyLimit(MaxBody));
         respond.MapPost("/incidents/{id}/acknowledge", async (string id, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            Answer(id, await actions.AcknowledgeAsync(id, ActorOf(user), token).ConfigureAwait(false)));
+            Answer(id, await actions.AcknowledgeAsync(id, Actor.Of(user), token).ConfigureAwait(false)));
         respond.MapPost("/incidents/{id}/resolve", async (string id, ReasonRequest? body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            Answer(id, await actions.ResolveAsync(id, ActorOf(user), body?.Reason ?? "", token).ConfigureAwait(false)));
+            Answer(id, await actions.ResolveAsync(id, Actor.Of(user), body?.Reason ?? "", token).ConfigureAwait(false)));
         respond.MapPost("/incidents/{id}/false-alarm", async (string id, ReasonRequest? body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            Answer(id, await actions.FalseAlarmAsync(id, ActorOf(user), body?.Reason ?? "", token).ConfigureAwait(false)));
+            Answer(id, await actions.FalseAlarmAsync(id, Actor.Of(user), body?.Reason ?? "", token).ConfigureAwait(false)));
         respond.MapPost("/incidents/{id}/note", async (string id, NoteRequest body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            string.IsNullOrWhiteSpace(body.Text) ? Bad("text must not be empty") : Answer(id, await actions.NoteAsync(id, ActorOf(user), body.Text, token).ConfigureAwait(false)));
+            string.IsNullOrWhiteSpace(body.Text) ? Bad("text must not be empty") : Answer(id, await actions.NoteAsync(id, Actor.Of(user), body.Text, token).ConfigureAwait(false)));
         respond.MapPost("/incidents/{id}/assign", async (string id, AssignRequest body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            Answer(id, await actions.AssignAsync(id, ActorOf(user), body.Assignee ?? "", token).ConfigureAwait(false)));
+            Answer(id, await actions.AssignAsync(id, Actor.Of(user), body.Assignee ?? "", token).ConfigureAwait(false)));
         respond.MapPost("/incidents/{id}/hold", async (string id, HoldRequest body, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            Answer(id, await actions.HoldAsync(id, ActorOf(user), body.Held, token).ConfigureAwait(false)));
+            Answer(id, await actions.HoldAsync(id, Actor.Of(user), body.Held, token).ConfigureAwait(false)));
         respond.MapPost("/silences", SilenceAsync);
         respond.MapDelete("/silences/{id:long}", async (long id, ClaimsPrincipal user, IncidentActions actions, CancellationToken token) =>
-            await actions.EndSilenceAsync(ActorOf(user), id, token).ConfigureAwait(false) ? Results.NoContent() : Missing($"no running silence {id}"));
+            await actions.EndSilenceAsync(Actor.Of(user), id, token).ConfigureAwait(false) ? Results.NoContent() : Missing($"no running silence {id}"));
 
         respond.MapPost("/clients/{id}/reveal", RevealAsync);
 
@@ -96,16 +96,16 @@ internal static class IncidentEndpoints
             filter = filter with { Family = parsed };
         }
 
-        return Results.Ok(await queries.ListAsync(filter, ActorOf(user), token).ConfigureAwait(false));
+        return Results.Ok(await queries.ListAsync(filter, Actor.Of(user), token).ConfigureAwait(false));
     }
 
     private static async Task<IResult> FindAsync(string id, ClaimsPrincipal user, IncidentQueries queries, CancellationToken token) =>
-        await queries.FindAsync(id, ActorOf(user), token).ConfigureAwait(false) is { } view ? Results.Ok(view) : Missing($"no incident {id}");
+        await queries.FindAsync(id, Actor.Of(user), token).ConfigureAwait(false) is { } view ? Results.Ok(view) : Missing($"no incident {id}");
 
     /// <summary>A payload is what a client sent: reading it is audited.</summary>
     private static async Task<IResult> EvidenceAsync(string id, string eventId, ClaimsPrincipal user, IncidentQueries queries, IncidentActions actions, HttpContext context, CancellationToken token)
     {
-        var actor = ActorOf(user);
+        var actor = Actor.Of(user);
         var allowed = await queries.ModelOfAsync(id, token).ConfigureAwait(false) is { } model && actor.MaySee(model);
         var evidence = allowed ? await queries.EvidenceAsync(id, eventId, token).ConfigureAwait(false) : null;
         await actions.RecordAsync(actor, "evidence.read", $"{id}/{eventId}", evidence is null ? "refused" : "done", "", token).ConfigureAwait(false);
@@ -127,7 +127,7 @@ internal static class IncidentEndpoints
         }
 
         var client = sealer.Reveal("client", id);
-        await actions.RecordAsync(ActorOf(user), "client.reveal", id, client is null ? "refused" : "done", body.Reason, token).ConfigureAwait(false);
+        await actions.RecordAsync(Actor.Of(user), "client.reveal", id, client is null ? "refused" : "done", body.Reason, token).ConfigureAwait(false);
         return client is null ? Missing("no client id sealed with this installation's key") : Results.Ok(new { id, client });
     }
 
@@ -144,7 +144,7 @@ internal static class IncidentEndpoints
             return Bad("for: a duration with a unit, for example 2h, at most 365d");
         }
 
-        var actor = ActorOf(user);
+        var actor = Actor.Of(user);
         if (!actor.MaySee(body.Model ?? ""))
         {
             await actions.RecordAsync(actor, "silence.create", body.Model ?? "", "refused", "Forbidden", token).ConfigureAwait(false);
@@ -158,7 +158,7 @@ internal static class IncidentEndpoints
     private static async Task<IResult> TestAsync(string name, ClaimsPrincipal user, ReceiverTest test, IncidentActions actions, CancellationToken token)
     {
         var result = await test.SendAsync(name, token).ConfigureAwait(false);
-        await actions.RecordAsync(ActorOf(user), "receiver.test", name, result is null ? "refused" : "done", result?.Detail ?? "", token).ConfigureAwait(false);
+        await actions.RecordAsync(Actor.Of(user), "receiver.test", name, result is null ? "refused" : "done", result?.Detail ?? "", token).ConfigureAwait(false);
         return result is null ? Missing($"no receiver {name}")
             : Results.Ok(new { receiver = name, delivered = result.Outcome == DeliveryOutcome.Delivered, detail = result.Detail });
     }
@@ -174,6 +174,4 @@ internal static class IncidentEndpoints
     private static IResult Missing(string detail) => Results.Problem(detail, statusCode: StatusCodes.Status404NotFound);
 
     private static IResult Bad(string detail) => Results.Problem(detail, statusCode: StatusCodes.Status400BadRequest);
-
-    private static Actor ActorOf(ClaimsPrincipal user) => Actor.Of(user);
 }

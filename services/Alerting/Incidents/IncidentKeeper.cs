@@ -37,7 +37,7 @@ internal sealed class IncidentKeeper(MonitoringDatabase database, AlertingSettin
                 var text = $"no new finding for {Duration.Format(settings.Configuration.Alerting.ResolveAfter)}";
                 foreach (var incident in quiet)
                 {
-                    await CloseAsync(context, incident, IncidentState.Resolved, new TransitionFacts("resolved", TransitionFacts.Monitoring, text, now, now), token).ConfigureAwait(false);
+                    await outbox.CloseAsync(context, incident, IncidentState.Resolved, new TransitionFacts("resolved", TransitionFacts.Monitoring, text, now, now), token).ConfigureAwait(false);
                 }
 
                 return quiet.Count;
@@ -55,24 +55,6 @@ internal sealed class IncidentKeeper(MonitoringDatabase database, AlertingSettin
 
         return closed;
     }
-
-    /// <summary>Closes an incident and tells those who were told of it.</summary>
-    public async Task CloseAsync(MonitoringDbContext context, Incident incident, IncidentState state, TransitionFacts facts, CancellationToken cancellationToken)
-    {
-        incident.State = state;
-        incident.OpenKey = null;
-        incident.ClosedUnixNano = facts.NowUnixNano;
-        outbox.Transition(context, incident, facts, await ToldAsync(context, incident.Id, cancellationToken).ConfigureAwait(false));
-    }
-
-    /// <summary>Receivers that have a message about the incident.</summary>
-    public static async Task<IReadOnlyList<string>> ToldAsync(MonitoringDbContext context, string incident, CancellationToken cancellationToken) =>
-        await context.Notifications.AsNoTracking()
-            .Where(n => n.Subject == incident)
-            .Select(n => n.Receiver)
-            .Distinct()
-            .OrderBy(r => r)
-            .ToListAsync(cancellationToken).ConfigureAwait(false);
 
     private async Task CountAsync(CancellationToken cancellationToken)
     {

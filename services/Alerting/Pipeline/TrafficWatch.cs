@@ -14,7 +14,7 @@ namespace Monitoring.Alerting.Pipeline;
 /// Notices that a model's events have stopped: no monitor can, as none is called without events. Reads only the keys of
 /// <c>inference.events</c>.
 /// </summary>
-internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, AlertingSettings settings, FindingInjector injector, IncidentKeeper keeper, OutboxSignal signal, TimeProvider time)
+internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, AlertingSettings settings, FindingInjector injector, Outbox outbox, OutboxSignal signal, TimeProvider time)
 {
     public const string Kind = "no-data";
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
@@ -111,7 +111,7 @@ internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, A
             {
                 if (await context.Incidents.FirstOrDefaultAsync(i => i.Id == id && i.OpenKey != null, token).ConfigureAwait(false) is { } incident)
                 {
-                    await keeper.CloseAsync(context, incident, IncidentState.Resolved, new TransitionFacts("resolved", TransitionFacts.Monitoring, "events arrive again", now, now), token).ConfigureAwait(false);
+                    await outbox.CloseAsync(context, incident, IncidentState.Resolved, new TransitionFacts("resolved", TransitionFacts.Monitoring, "events arrive again", now, now), token).ConfigureAwait(false);
                 }
             },
             cancellationToken).ConfigureAwait(false);

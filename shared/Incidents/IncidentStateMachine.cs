@@ -1,9 +1,9 @@
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>Which act leads where. Closed incidents stay closed: what comes later opens a new one.</summary>
-internal static class IncidentStateMachine
+public static class IncidentStateMachine
 {
     /// <summary>State after the act; null when the act has no place there.</summary>
     public static IncidentState? After(IncidentState state, IncidentAct act) => (state, act) switch
@@ -17,7 +17,7 @@ internal static class IncidentStateMachine
 }
 
 /// <summary>What people do to an incident.</summary>
-internal enum IncidentAct
+public enum IncidentAct
 {
     Acknowledge,
     Resolve,

@@ -1,10 +1,10 @@
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Monitoring.Alerting;
+namespace Monitoring.Incidents;
 
 /// <summary>Ids that are functions of what they name, so that doing a thing twice names it the same.</summary>
-internal static class StableId
+public static class StableId
 {
     public static string Incident(string correlationKey, string findingId) => "inc-" + Hash(16, correlationKey, findingId);
 

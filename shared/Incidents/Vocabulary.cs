@@ -2,10 +2,10 @@ using System.Text.Json;
 using Monitoring.Contracts;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>Names of enum values as people and interfaces see them: camelCase, permanent.</summary>
-internal static class Vocabulary
+public static class Vocabulary
 {
     public static string Of(Family family) => Camel(family.ToString());
 

@@ -1,11 +1,12 @@
+using Microsoft.EntityFrameworkCore;
 using Monitoring.Contracts;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>Who is told what: routes and severities of the configuration, and the rows that follow from a transition.</summary>
-internal sealed class Outbox(MonitoringConfiguration configuration)
+public sealed class Outbox(MonitoringConfiguration configuration)
 {
     private const int MaxTimeline = 200;
 
@@ -41,6 +42,24 @@ internal sealed class Outbox(MonitoringConfiguration configuration)
         context.Notifications.AddRange(rows);
         return rows;
     }
+
+    /// <summary>Closes an incident and tells those who were told of it.</summary>
+    public async Task CloseAsync(MonitoringDbContext context, Incident incident, IncidentState state, TransitionFacts facts, CancellationToken cancellationToken)
+    {
+        incident.State = state;
+        incident.OpenKey = null;
+        incident.ClosedUnixNano = facts.NowUnixNano;
+        Transition(context, incident, facts, await ToldAsync(context, incident.Id, cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>Receivers that have a message about the incident.</summary>
+    public static async Task<IReadOnlyList<string>> ToldAsync(MonitoringDbContext context, string incident, CancellationToken cancellationToken) =>
+        await context.Notifications.AsNoTracking()
+            .Where(n => n.Subject == incident)
+            .Select(n => n.Receiver)
+            .Distinct()
+            .OrderBy(r => r)
+            .ToListAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>Receivers that get a message at once about an incident of this severity.</summary>
     public IEnumerable<string> ToldAtOnce(Incident incident) =>

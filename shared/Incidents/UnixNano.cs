@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Monitoring.Alerting;
+namespace Monitoring.Incidents;
 
 /// <summary>Nanoseconds since 1970-01-01T00:00:00Z, as the contracts count time.</summary>
-internal static class UnixNano
+public static class UnixNano
 {
     public const long PerSecond = 1_000_000_000;
 

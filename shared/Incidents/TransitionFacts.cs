@@ -1,4 +1,4 @@
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>A step in an incident's life.</summary>
 /// <param name="Name">opened, escalated, grown-N, acknowledged, resolved, falseAlarm; each happens to an incident at most once.</param>
@@ -6,7 +6,7 @@ namespace Monitoring.Alerting.Incidents;
 /// <param name="Text">For people.</param>
 /// <param name="TimeUnixNano">Log time where a finding caused it, else wall time.</param>
 /// <param name="NowUnixNano">Wall time.</param>
-internal sealed record TransitionFacts(string Name, string Actor, string Text, long TimeUnixNano, long NowUnixNano)
+public sealed record TransitionFacts(string Name, string Actor, string Text, long TimeUnixNano, long NowUnixNano)
 {
     public const string Monitoring = "monitoring";
 

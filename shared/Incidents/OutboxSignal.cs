@@ -1,7 +1,7 @@
-namespace Monitoring.Alerting;
+namespace Monitoring.Incidents;
 
 /// <summary>Says that there may be new outbox rows. Any number of sets before a wait are one.</summary>
-internal sealed class OutboxSignal(TimeProvider time) : IDisposable
+public sealed class OutboxSignal(TimeProvider time) : IDisposable
 {
     private readonly SemaphoreSlim _signal = new(0, 1);
 

@@ -5,13 +5,13 @@ using Monitoring.EventLog;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>
 /// Tells the monitors of an incident that a person closed it: they are armed again from the place of the record in the log. A log that is away loses the request, which is
 /// logged: the monitor then re-arms by itself once the evidence has calmed down.
 /// </summary>
-internal sealed partial class RearmPublisher(IEventLog log, LoadedConfiguration configuration, TimeProvider time, ILogger<RearmPublisher> logger)
+public sealed partial class RearmPublisher(IEventLog log, LoadedConfiguration configuration, TimeProvider time, ILogger<RearmPublisher> logger)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);
 

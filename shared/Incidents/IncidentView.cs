@@ -1,8 +1,7 @@
-using Monitoring.Alerting.Incidents;
 using Monitoring.Contracts;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Api;
+namespace Monitoring.Incidents;
 
 /// <summary>An incident as the HTTP API shows it.</summary>
 public sealed record IncidentView
@@ -67,7 +66,7 @@ public sealed record IncidentView
 
     public required IncidentDetails Details { get; init; }
 
-    internal static IncidentView Of(Incident incident) => new()
+    public static IncidentView Of(Incident incident) => new()
     {
         Id = incident.Id,
         State = Vocabulary.Of(incident.State),
@@ -77,7 +76,7 @@ public sealed record IncidentView
         ModelVersion = incident.ModelVersion,
         Client = incident.Client,
         Sentence = incident.Sentence,
-        FirstStep = Incidents.FirstStep.Of(incident.Family),
+        FirstStep = Monitoring.Incidents.FirstStep.Of(incident.Family),
         AtlasTechnique = incident.AtlasTechnique,
         Assignee = incident.Assignee,
         Since = UnixNano.ToIso(incident.SinceUnixNano),
@@ -122,7 +121,7 @@ public sealed record IncidentDetailView(
 /// <summary>A finding of an incident.</summary>
 public sealed record FindingView(string Id, string Time, string Since, string Monitor, string Kind, string Severity, string Variable, string Summary, double? LogEvidence, double? LogLevel, double? Score, double? PValue, double Coverage, IReadOnlyList<string> SampleEventIds, IReadOnlyList<string> Clients)
 {
-    internal static FindingView Of(Finding finding) => new(
+    public static FindingView Of(Finding finding) => new(
         finding.Id,
         UnixNano.ToIso(finding.TimeUnixNano),
         UnixNano.ToIso(finding.SinceUnixNano),

@@ -3,10 +3,10 @@ using Microsoft.EntityFrameworkCore;
 using Monitoring.Contracts;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>What people do: every act, done or refused, leaves an audit row in the same transaction.</summary>
-internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, IncidentKeeper keeper, AlertingMetrics metrics, OutboxSignal signal, RearmPublisher rearm, TimeProvider time)
+public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, IncidentMetrics metrics, OutboxSignal signal, RearmPublisher rearm, TimeProvider time)
 {
     private const int MaxText = 10_000;
 
@@ -142,13 +142,13 @@ internal sealed class IncidentActions(MonitoringDatabase database, Outbox outbox
     {
         if (state != IncidentState.Acknowledged)
         {
-            await keeper.CloseAsync(context, incident, state, facts, cancellationToken).ConfigureAwait(false);
+            await outbox.CloseAsync(context, incident, state, facts, cancellationToken).ConfigureAwait(false);
             return;
         }
 
         incident.State = state;
         incident.Assignee = incident.Assignee.Length == 0 ? facts.Actor : incident.Assignee;
-        outbox.Transition(context, incident, facts, await IncidentKeeper.ToldAsync(context, incident.Id, cancellationToken).ConfigureAwait(false));
+        outbox.Transition(context, incident, facts, await Outbox.ToldAsync(context, incident.Id, cancellationToken).ConfigureAwait(false));
     }
 
     private Task<ActOutcome> ChangeAsync(string id, Actor actor, string action, string detail, Action<MonitoringDbContext, Incident, long> change, CancellationToken cancellationToken) => database.WriteAsync(

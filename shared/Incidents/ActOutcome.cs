@@ -1,7 +1,7 @@
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>How an act on an incident ended.</summary>
-internal enum ActOutcome
+public enum ActOutcome
 {
     Done,
     NotFound,

@@ -1,13 +1,12 @@
 using Microsoft.EntityFrameworkCore;
-using Monitoring.Alerting.Incidents;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Api;
+namespace Monitoring.Incidents;
 
 /// <summary>Reads for the HTTP API and for pages.</summary>
-internal sealed class IncidentQueries(MonitoringDatabase database, IEventLog log)
+public sealed class IncidentQueries(MonitoringDatabase database, IEventLog log)
 {
     /// <summary>Newest first. Members of storms are listed only when asked for by <paramref name="filter"/>.</summary>
     public async Task<IncidentPage> ListAsync(IncidentFilter filter, Actor actor, CancellationToken cancellationToken)

@@ -1,9 +1,9 @@
 using Monitoring.Contracts;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>What to do first, in one sentence: the first line of the family's runbook.</summary>
-internal static class FirstStep
+public static class FirstStep
 {
     public static string Of(Family family) => family switch
     {

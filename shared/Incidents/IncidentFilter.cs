@@ -1,10 +1,10 @@
 using Monitoring.Contracts;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Api;
+namespace Monitoring.Incidents;
 
 /// <summary>Which incidents to list; null fields match all.</summary>
-internal sealed record IncidentFilter
+public sealed record IncidentFilter
 {
     public IncidentState? State { get; init; }
 

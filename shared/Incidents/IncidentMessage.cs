@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Monitoring.Storage;
 
-namespace Monitoring.Alerting.Incidents;
+namespace Monitoring.Incidents;
 
 /// <summary>What is to be said about an incident (or a digest), before any receiver's format. Kept in the outbox as JSON.</summary>
-internal sealed record IncidentMessage
+public sealed record IncidentMessage
 {
     public required string Incident { get; init; }
 
