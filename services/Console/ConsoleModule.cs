@@ -1,18 +1,40 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Hosting;
+using Monitoring.Incidents;
+using Monitoring.WebConsole.Access;
+using Monitoring.WebConsole.Samples;
 
 namespace Monitoring.WebConsole;
 
+/// <summary>The pages that people hold in their hands.</summary>
 public sealed class ConsoleModule : IServiceModule
 {
     public string Name => "console";
 
     public void ConfigureServices(IServiceCollection services)
     {
+        services.AddIncidents();
+        services.AddAntiforgery(o =>
+        {
+            o.Cookie.Name = "monitoring-forms";
+            o.Cookie.SameSite = SameSiteMode.Strict;
+            o.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+            o.FormFieldName = "token";
+            // The pages say so in their Content-Security-Policy.
+            o.SuppressXFrameOptionsHeader = true;
+        });
+        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, PageAuthentication>(PageAuthentication.SchemeName, null);
+        services.AddSingleton<PageSession>();
+        services.AddSingleton<LoginThrottle>();
+        services.AddSingleton<SampleReader>();
+        services.AddSingleton<ExplanationReader>();
+        services.AddSingleton<FeatureCurves>();
+        services.AddSingleton<PageEndpoints>();
+        services.AddHostedService<ConsoleDatabase>();
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints)
-    {
-    }
+    public void MapEndpoints(IEndpointRouteBuilder endpoints) => endpoints.ServiceProvider.GetRequiredService<PageEndpoints>().Map(endpoints);
 }

@@ -76,6 +76,7 @@ public static class MonitoringHost
         });
         services.AddSingleton<DetectionMetrics>();
         services.AddSingleton(_ => ClientSealer.Open(configuration));
+        services.AddSingleton(_ => IncidentLinks.Open(configuration));
         services.AddSingleton(new ArtifactStore(Path.Combine(configuration.DataDirectory, "artifacts")));
         services.AddSingleton<MonitorKinds>();
         services.AddSingleton<ModelCatalog>();

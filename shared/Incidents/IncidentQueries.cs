@@ -66,6 +66,34 @@ public sealed class IncidentQueries(MonitoringDatabase database, IEventLog log)
         return view is null ? null : view with { Changes = await ChangesAsync(view.Incident, cancellationToken).ConfigureAwait(false) };
     }
 
+    /// <summary>How many incidents are open per model; models without are absent.</summary>
+    public async Task<IReadOnlyDictionary<string, int>> OpenByModelAsync(Actor actor, CancellationToken cancellationToken)
+    {
+        var models = actor.Models.ToList();
+        var counts = await database.ReadAsync(
+            (context, token) => context.Incidents
+                .Where(i => i.OpenKey != null && i.Model != "" && (models.Count == 0 || models.Contains(i.Model)))
+                .GroupBy(i => i.Model)
+                .Select(g => new { g.Key, Count = g.Count() })
+                .ToListAsync(token),
+            cancellationToken).ConfigureAwait(false);
+        return counts.ToDictionary(c => c.Key, c => c.Count, StringComparer.Ordinal);
+    }
+
+    /// <summary>Findings of an incident as they came, newest first, at most 100.</summary>
+    public async Task<IReadOnlyList<Finding>> FindingsAsync(string incident, CancellationToken cancellationToken)
+    {
+        var rows = await database.ReadAsync(
+            (context, token) => context.IncidentFindings.Where(f => f.IncidentId == incident).OrderByDescending(f => f.TimeUnixNano).Take(100).Select(f => f.Payload).ToListAsync(token),
+            cancellationToken).ConfigureAwait(false);
+        return rows.ConvertAll(Finding.Parser.ParseFrom);
+    }
+
+    /// <summary>Pinned events of an incident with their payloads, oldest first.</summary>
+    public async Task<IReadOnlyList<PinnedEvidence>> PinnedAsync(string incident, int most, CancellationToken cancellationToken) => await database.ReadAsync(
+        (context, token) => context.PinnedEvidence.Where(p => p.IncidentId == incident).OrderBy(p => p.TimeUnixNano).ThenBy(p => p.EventId).Take(most).ToListAsync(token),
+        cancellationToken).ConfigureAwait(false);
+
     /// <summary>A pinned event's payload (protobuf <see cref="InferenceEvent"/>); null when there is none.</summary>
     public Task<PinnedEvidence?> EvidenceAsync(string incident, string eventId, CancellationToken cancellationToken) => database.ReadAsync(
         (context, token) => context.PinnedEvidence.FirstOrDefaultAsync(p => p.IncidentId == incident && p.EventId == eventId, token),

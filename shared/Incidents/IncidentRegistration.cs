@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
@@ -12,7 +13,7 @@ public static class IncidentRegistration
     public static IServiceCollection AddIncidents(this IServiceCollection services)
     {
         services.TryAddSingleton(OpenDatabase);
-        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<LoadedConfiguration>().Value));
+        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<LoadedConfiguration>().Value, provider.GetRequiredService<IncidentLinks>()));
         services.TryAddSingleton<OutboxSignal>();
         services.TryAddSingleton<IncidentMetrics>();
         services.TryAddSingleton<RearmPublisher>();

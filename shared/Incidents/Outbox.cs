@@ -1,12 +1,13 @@
 using Microsoft.EntityFrameworkCore;
 using Monitoring.Contracts;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 
 namespace Monitoring.Incidents;
 
 /// <summary>Who is told what: routes and severities of the configuration, and the rows that follow from a transition.</summary>
-public sealed class Outbox(MonitoringConfiguration configuration)
+public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks links)
 {
     private const int MaxTimeline = 200;
 
@@ -69,8 +70,9 @@ public sealed class Outbox(MonitoringConfiguration configuration)
     public bool InDigestOf(string receiver, Incident incident) =>
         Routed(incident).Any(r => r.Name == receiver && r.Severity != ReceiverSeverity.Harm);
 
-    public string? Link(string incident) =>
-        configuration.Api.PublicUrl is { } url ? $"{url.ToString().TrimEnd('/')}/incidents/{Uri.EscapeDataString(incident)}" : null;
+    /// <summary>Address of an incident's page, signed where signing in is needed; null where nobody said where this installation is reached.</summary>
+    public string? Link(string incident, long nowUnixNano) =>
+        configuration.Api.PublicUrl is { } url ? $"{url.ToString().TrimEnd('/')}/incidents/{Uri.EscapeDataString(incident)}{links.Query(incident, UnixNano.ToTime(nowUnixNano))}" : null;
 
     private IEnumerable<ReceiverConfiguration> Routed(Incident incident)
     {
@@ -120,7 +122,7 @@ public sealed class Outbox(MonitoringConfiguration configuration)
         Coverage = incident.Coverage,
         AtlasTechnique = incident.AtlasTechnique,
         FirstStep = FirstStep.Of(incident.Family),
-        Url = Link(incident.Id),
+        Url = Link(incident.Id, facts.NowUnixNano),
         Clients = [.. incident.Details.Clients.Take(10)],
         Variables = [.. incident.Details.Variables.Take(5)],
         Samples = [.. incident.Details.SampleEventIds.Take(10)],

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Xml.Linq;
 using Monitoring.Detection;
+using Monitoring.Hosting.Images;
 
 namespace Monitoring.Explainer.Tests;
 

@@ -70,9 +70,7 @@ internal sealed class FeatureGroups
         schema.Image is { } image ? Grid(image, Math.Min(8, Math.Min(image.Height, image.Width))) : Single([.. schema.Features.Select(f => f.Name)]);
 
     /// <summary>Column of a pixel in the row.</summary>
-    public static int ColumnOf(ImageLayout image, int y, int x, int channel) => image.ChannelsFirst
-        ? (((channel * image.Height) + y) * image.Width) + x
-        : (((y * image.Width) + x) * image.Channels) + channel;
+    public static int ColumnOf(ImageLayout image, int y, int x, int channel) => image.ColumnOf(y, x, channel);
 
     /// <summary>Writes <paramref name="on"/>'s columns for the groups whose bit is set and <paramref name="off"/>'s for the others.</summary>
     /// <param name="coalition">Bit g of word g / 64 is group g.</param>

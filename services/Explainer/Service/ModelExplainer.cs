@@ -5,6 +5,7 @@ using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
+using Monitoring.Hosting.Images;
 using Monitoring.Hosting.Tables;
 using Monitoring.Scoring;
 

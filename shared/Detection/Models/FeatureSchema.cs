@@ -41,4 +41,8 @@ public enum FeatureType
 /// <param name="ChannelsFirst">C×H×W instead of H×W×C.</param>
 /// <param name="Minimum">Value of black.</param>
 /// <param name="Maximum">Value of white.</param>
-public sealed record ImageLayout(int Height, int Width, int Channels = 1, bool ChannelsFirst = false, float Minimum = 0, float Maximum = 1);
+public sealed record ImageLayout(int Height, int Width, int Channels = 1, bool ChannelsFirst = false, float Minimum = 0, float Maximum = 1)
+{
+    /// <summary>Position of a pixel's channel in the row.</summary>
+    public int ColumnOf(int y, int x, int channel) => ChannelsFirst ? (((channel * Height) + y) * Width) + x : (((y * Width) + x) * Channels) + channel;
+}

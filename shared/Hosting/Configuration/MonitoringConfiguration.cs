@@ -69,6 +69,32 @@ public sealed record ApiConfiguration
 
     [Description("Where people reach this installation, for links in messages.")]
     public Uri? PublicUrl { get; init; }
+
+    [Description("Links in messages that open one incident without signing in. Made when keys or OIDC are configured.")]
+    public LinkConfiguration Links { get; init; } = new();
+}
+
+/// <summary>Section <c>api.links</c>.</summary>
+public sealed record LinkConfiguration
+{
+    [Description("Key that signs links, at least 16 characters; created in the data folder when absent. Processes that do not share the folder need it.")]
+    public SecretReference? Key { get; init; }
+
+    [Description("How long a link opens its incident.")]
+    public TimeSpan Lifetime { get; init; } = TimeSpan.FromDays(3);
+
+    [Description("What whoever has the link may do with its incident: view, or respond (acknowledge, note, false alarm) too.")]
+    public LinkRole Role { get; init; } = LinkRole.View;
+
+    [Description("Make links at all. Off: messages link to the page, which asks for a key.")]
+    public bool Enabled { get; init; } = true;
+}
+
+/// <summary>What a link in a message allows.</summary>
+public enum LinkRole
+{
+    View,
+    Respond,
 }
 
 /// <summary>An entry of <c>api.keys</c>.</summary>

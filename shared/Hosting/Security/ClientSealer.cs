@@ -28,15 +28,7 @@ public sealed class ClientSealer
     }
 
     /// <summary>The sealer of an installation: the configured key, or one kept in the data folder, made at the first start.</summary>
-    public static ClientSealer Open(LoadedConfiguration configuration)
-    {
-        if (configuration.Value.Capture.ClientKey is { } reference)
-        {
-            return new ClientSealer(reference.Read());
-        }
-
-        return new ClientSealer(KeptSecret.Read(configuration, KeyFile));
-    }
+    public static ClientSealer Open(LoadedConfiguration configuration) => new(configuration.Value.Capture.ClientKey?.Read() ?? KeptSecret.Read(configuration, KeyFile));
 
     /// <summary>Seals a value for a purpose (<c>client</c>, <c>address-prefix</c>, <c>key-family</c>): URL-safe text; the same for the same value.</summary>
     public string Seal(string purpose, string value)

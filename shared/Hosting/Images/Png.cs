@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
 
-namespace Monitoring.Explainer;
+namespace Monitoring.Hosting.Images;
 
 /// <summary>Writes PNG files (ISO/IEC 15948): 8-bit RGB, no interlace, filter type 0.</summary>
-internal static class Png
+public static class Png
 {
     private static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 

@@ -1,9 +1,9 @@
 using Monitoring.Detection;
 
-namespace Monitoring.Explainer;
+namespace Monitoring.Hosting.Images;
 
 /// <summary>Draws attributions over an image: red speaks for the answer, blue against it, the image in grey (or its colours, paled) below.</summary>
-internal static class HeatMap
+public static class HeatMap
 {
     /// <param name="image">Layout of the row.</param>
     /// <param name="row">The explained row.</param>
@@ -17,12 +17,6 @@ internal static class HeatMap
             throw new ArgumentException($"the image has {image.Height * image.Width * image.Channels} numbers, the row {row.Length}, the attributions {perColumn.Length}", nameof(row));
         }
 
-        if (scale == 0)
-        {
-            scale = Math.Max(1, (224 + Math.Min(image.Height, image.Width) - 1) / Math.Min(image.Height, image.Width));
-        }
-
-        // Colour by the 99th percentile: one extreme pixel would leave the rest white.
         var heat = new double[image.Height * image.Width];
         for (var y = 0; y < image.Height; y++)
         {
@@ -30,11 +24,28 @@ internal static class HeatMap
             {
                 for (var c = 0; c < image.Channels; c++)
                 {
-                    heat[(y * image.Width) + x] += perColumn[FeatureGroups.ColumnOf(image, y, x, c)];
+                    heat[(y * image.Width) + x] += perColumn[image.ColumnOf(y, x, c)];
                 }
             }
         }
 
+        return RenderPixels(image, row, heat, scale);
+    }
+
+    /// <summary>As <see cref="Render"/>, with one attribution per pixel, row by row.</summary>
+    public static byte[] RenderPixels(ImageLayout image, ReadOnlySpan<float> row, double[] heat, int scale = 0)
+    {
+        if (heat.Length != image.Height * image.Width || row.Length != heat.Length * image.Channels)
+        {
+            throw new ArgumentException($"the image has {image.Height * image.Width} pixels of {image.Channels} channels, the row {row.Length} numbers, the attributions {heat.Length}", nameof(heat));
+        }
+
+        if (scale == 0)
+        {
+            scale = Math.Max(1, (224 + Math.Min(image.Height, image.Width) - 1) / Math.Min(image.Height, image.Width));
+        }
+
+        // Colour by the 99th percentile: one extreme pixel would leave the rest white.
         var sorted = heat.Select(Math.Abs).Order().ToArray();
         var full = sorted[(int)((sorted.Length - 1) * 0.99)];
         full = full > 0 ? full : sorted[^1];
@@ -50,7 +61,7 @@ internal static class HeatMap
                 var weight = full > 0 ? Math.Clamp(heat[(y * image.Width) + x] / full, -1, 1) : 0;
                 for (var c = 0; c < 3; c++)
                 {
-                    var value = row[FeatureGroups.ColumnOf(image, y, x, Math.Min(c, image.Channels - 1))];
+                    var value = row[image.ColumnOf(y, x, Math.Min(c, image.Channels - 1))];
                     var grey = 255 * (0.25 + (0.75 * (1 - Math.Clamp((value - image.Minimum) / (image.Maximum - image.Minimum), 0, 1))));
                     var colour = weight >= 0 ? (c == 0 ? 214 : 30) : (c == 2 ? 214 : 60);
                     pixel[c] = (byte)Math.Round((grey * (1 - (0.85 * Math.Abs(weight)))) + (colour * 0.85 * Math.Abs(weight)));
