@@ -32,9 +32,15 @@ public sealed class ConsoleModule : IServiceModule
         services.AddSingleton<SampleReader>();
         services.AddSingleton<ExplanationReader>();
         services.AddSingleton<FeatureCurves>();
+        services.AddSingleton<ConsoleMetrics>();
         services.AddSingleton<PageEndpoints>();
         services.AddHostedService<ConsoleDatabase>();
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints) => endpoints.ServiceProvider.GetRequiredService<PageEndpoints>().Map(endpoints);
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+        // Nobody else asks for it: made, it speaks.
+        endpoints.ServiceProvider.GetRequiredService<ConsoleMetrics>();
+        endpoints.ServiceProvider.GetRequiredService<PageEndpoints>().Map(endpoints);
+    }
 }

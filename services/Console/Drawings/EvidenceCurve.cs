@@ -12,7 +12,7 @@ namespace Monitoring.WebConsole.Drawings;
 internal static class EvidenceCurve
 {
     private const int Width = 640;
-    private const int Height = 150;
+    private const int Height = 128;
     private const int Left = 8;
     private const int Bottom = 126;
     private const int Top = 12;
@@ -41,11 +41,9 @@ internal static class EvidenceCurve
             <svg class="evidence" viewBox="0 0 {Width} {Height}" role="img" aria-label="{label}">
             <line class="axis" x1="{Left}" x2="{Width - Left}" y1="{Bottom}" y2="{Bottom}"/>
             <line class="level" x1="{Left}" x2="{Width - Left}" y1="{Y(1):0.#}" y2="{Y(1):0.#}"/>
-            <text class="tick" x="{Width - Left}" y="{Y(1) - 5:0.#}" text-anchor="end">level at which it pages</text>
             {lines}
-            <text class="tick" x="{Left}" y="{Height - 6}">{Time(from)}</text>
-            <text class="tick" x="{Width - Left}" y="{Height - 6}" text-anchor="end">{Time(to)}</text>
             </svg>
+            <div class="ends"><span>{Time(from)}</span><span>{Time(to)}</span></div>
             """);
     }
 

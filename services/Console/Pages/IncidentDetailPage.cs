@@ -124,7 +124,7 @@ internal static class IncidentDetailPage
             <div class="wide"><table><thead><tr><th scope="col">feature</th><th scope="col">{(data.Curves.Count > 0 ? "value before and since" : "evidence")}</th><th scope="col">effect</th><th scope="col" class="number">log evidence</th></tr></thead><tbody>{rows}</tbody></table></div>
             """));
         return curve.IsEmpty && variables.Count == 0 ? Html.Empty
-            : Html.Of($"<section class=\"card\" aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2>{curve}{Html.If(!curve.IsEmpty, () => Html.Of($"<p class=\"quiet\">Each line is one alarm, from where its evidence began to where it crossed the level that the receiver's false-alarm budget gives. What lies between the two ends is not recorded.</p>"))}{table}</section>");
+            : Html.Of($"<section class=\"card\" aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2>{curve}{Html.If(!curve.IsEmpty, () => Html.Of($"<p class=\"quiet\">Each line is one alarm, from where its evidence began to where it crossed the dashed line, the level at which it pages: the receiver's false-alarm budget gives it. What lies between the two ends is not recorded.</p>"))}{table}</section>");
     }
 
     private static string Effect(string measure, double reference, double observed, double size) =>

@@ -29,7 +29,7 @@ internal sealed class FeatureCurves(IEventLog log, SampleReader samples)
         }
 
         // As long before the start as after it, so that the change stands in the middle.
-        var span = Math.Max(lastUnixNano - sinceUnixNano, UnixNano.Span(TimeSpan.FromMinutes(1)));
+        var span = Math.Max(lastUnixNano - sinceUnixNano, UnixNano.Span(TimeSpan.FromMilliseconds(100)));
         var from = sinceUnixNano - span;
         var step = Math.Max(1, ((2 * span) + (Stretches - 1)) / Stretches);
         var sums = features.ToDictionary(f => f, _ => new (double Sum, int Count)[Stretches], StringComparer.Ordinal);
