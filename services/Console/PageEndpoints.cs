@@ -30,6 +30,7 @@ internal sealed class PageEndpoints(
     IAntiforgery antiforgery,
     LoadedConfiguration configuration,
     IEnumerable<MonitorGroupService> groups,
+    IEnumerable<IResponses> responses,
     TimeProvider time)
 {
     private const int MaxSamples = 6;
@@ -68,6 +69,8 @@ internal sealed class PageEndpoints(
             form["text"].ToString().Trim() is { Length: > 0 } text ? (ActOutcome?)await actions.NoteAsync(id, actor, text, token).ConfigureAwait(false) : null));
         respond.MapPost("/silence", SilenceAsync);
         respond.MapPost("/reveal", RevealAsync);
+        respond.MapPost("/respond", RespondAsync);
+        respond.MapPost("/lift", LiftAsync);
     }
 
     private static void Require(AuthorizationPolicyBuilder policy, Func<ClaimsPrincipal, bool> may) => policy
@@ -172,6 +175,7 @@ internal sealed class PageEndpoints(
                 ? new Dictionary<string, FeatureCurve>(StringComparer.Ordinal)
                 : await curves.ReadAsync(strongest, [.. incident.Details.Variables.Take(MaxCurves).Select(v => v.Name)], incident.SinceUnixNano, incident.LastFindingUnixNano, cancellationToken).ConfigureAwait(false),
             context.User.IsAdmin() ? await queries.AuditAsync(id, 50, cancellationToken).ConfigureAwait(false) : [],
+            responses.FirstOrDefault()?.List(context.User, includeEnded: false).Where(r => r.Incident == id).ToList(),
             Done(done));
         return IncidentDetailPage.Of(context, data, time.GetUtcNow());
     }
@@ -314,6 +318,60 @@ internal sealed class PageEndpoints(
             : MessagePage.Of(context, StatusCodes.Status200OK, name, $"is the client behind {client}. That you looked is in the audit.", page);
     }
 
+    private Task<IResult> RespondAsync(HttpContext context, string id, CancellationToken cancellationToken) => DecideAsync(
+        context,
+        id,
+        "response.decide",
+        "responded",
+        (desk, form) => desk.RespondAsync(context.User, new ResponseRequest(form["action"].ToString(), Incident: id, For: form["for"].ToString(), Reason: form["reason"].ToString()), cancellationToken),
+        cancellationToken);
+
+    private Task<IResult> LiftAsync(HttpContext context, string id, CancellationToken cancellationToken) => DecideAsync(
+        context,
+        id,
+        "response.lift",
+        "lifted",
+        (desk, form) => desk.LiftAsync(context.User, form["response"].ToString(), "lifted on the incident's page", cancellationToken),
+        cancellationToken);
+
+    /// <summary>A decision about clients: not by a link, and only where this process has the desk that makes them.</summary>
+    private async Task<IResult> DecideAsync(HttpContext context, string id, string act, string done, Func<IResponses, IFormCollection, Task<ResponseResult>> decide, CancellationToken cancellationToken)
+    {
+        var page = $"/incidents/{Uri.EscapeDataString(id)}";
+        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
+        {
+            return Forged(context, page);
+        }
+
+        var actor = Actor.Of(context.User);
+        if (context.User.CameByLink())
+        {
+            await actions.RecordAsync(actor, act, id, "refused", "by link", cancellationToken).ConfigureAwait(false);
+            return MessagePage.Of(context, StatusCodes.Status403Forbidden, "Not by a link", "What is decided about clients reaches beyond this incident: sign in.", page);
+        }
+
+        if (responses.FirstOrDefault() is not { } desk)
+        {
+            return MessagePage.Of(context, StatusCodes.Status501NotImplemented, "Not in this process", "Decisions are made by the service alerting: use its /api/responses or the command respond.", page);
+        }
+
+        if (await queries.ModelOfAsync(id, cancellationToken).ConfigureAwait(false) is not { } model || !actor.MaySee(model))
+        {
+            return NotFound(context, id);
+        }
+
+        // The desk audits what it does and what it refuses.
+        var result = await decide(desk, form).ConfigureAwait(false);
+        return result.Outcome switch
+        {
+            ResponseOutcome.Done => SeeOther($"{page}?done={done}"),
+            ResponseOutcome.Forbidden => MessagePage.Of(context, StatusCodes.Status403Forbidden, "Not yours", result.Detail, page),
+            ResponseOutcome.NotFound => MessagePage.Of(context, StatusCodes.Status404NotFound, "Not there", result.Detail, page),
+            ResponseOutcome.Unavailable => MessagePage.Of(context, StatusCodes.Status503ServiceUnavailable, "Nothing was decided", result.Detail, page),
+            _ => MessagePage.Of(context, StatusCodes.Status400BadRequest, "Nothing was decided", result.Detail, page),
+        };
+    }
+
     /// <summary>The form, where it carries the token that this reader's page was given; null for all others, oversized ones too.</summary>
     private async Task<IFormCollection?> FormAsync(HttpContext context, CancellationToken cancellationToken)
     {
@@ -352,7 +410,8 @@ internal sealed class PageEndpoints(
         "released" => "The evidence is released.",
         "noted" => "Noted.",
         "silenced" => "Silenced.",
-        "responded" => "Done.",
+        "responded" => "Decided. It holds within a second where decisions are enforced.",
+        "lifted" => "Lifted.",
         _ => "",
     };
 }

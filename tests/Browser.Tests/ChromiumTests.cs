@@ -21,6 +21,14 @@ public sealed class ChromiumTests
         Assert.Contains("Acknowledged", await browser.TextAsync(".notice"), StringComparison.Ordinal);
         Assert.Equal(IncidentState.Acknowledged, (await harness.ReloadAsync(incident.Id)).State);
 
+        await browser.ClickAsync("details:has(form[action$='/respond']) > summary", leadsOn: false);
+        await browser.TypeAsync("#rw", "copies the model");
+        await browser.ClickAsync("form[action$='/respond'] button");
+        var contained = await browser.TextAsync("section[aria-labelledby=contain]");
+        Assert.Contains("throttle", contained, StringComparison.Ordinal);
+        Assert.Contains("dry-run", contained, StringComparison.Ordinal);
+        Assert.Contains(await harness.AuditAsync(), a => a.Action.StartsWith("response", StringComparison.Ordinal) && a is { Outcome: "done", Actor: "responder" });
+
         await browser.TypeAsync("#note", "called the owner; it is theirs");
         await browser.ClickAsync("form[action$='/note'] button");
         Assert.Contains("called the owner; it is theirs", await browser.TextAsync("section[aria-labelledby=notes]"), StringComparison.Ordinal);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Monitoring.Contracts;
+using Monitoring.Hosting;
 using Monitoring.Incidents;
 using Monitoring.WebConsole.Access;
 using Monitoring.WebConsole.Drawings;
@@ -23,6 +24,7 @@ internal static class IncidentDetailPage
             Head(incident, data.Done, now),
             First(incident),
             Acts(context, incident),
+            Contain(context, incident, data.Responses),
             Facts(incident, now),
             Evidence(data),
             SamplesOf(incident, data),
@@ -79,6 +81,28 @@ internal static class IncidentDetailPage
             <form method="post" action="{path}/{(incident.Held ? "release" : "hold")}">{token}<button>{(incident.Held ? "Release evidence" : "Hold evidence")}</button></form>
             </section>
             """);
+    }
+
+    /// <summary>What to do about the clients of an attack, and what has been decided.</summary>
+    private static Html Contain(HttpContext context, IncidentView incident, IReadOnlyList<ResponseView>? responses)
+    {
+        if (responses is null || (incident.Details.Clients.Count == 0 && responses.Count == 0))
+        {
+            return Html.Empty;
+        }
+
+        var path = $"/incidents/{Uri.EscapeDataString(incident.Id)}";
+        var may = context.User.MayRespond() && !context.User.CameByLink();
+        var token = may ? Layout.Token(context) : Html.Empty;
+        var decided = responses.Select(r => Html.Of(
+            $"""
+            <li><strong>{r.Action}</strong> {r.Parameter} for {Words.Id(r.Client)} <span class="pill {(r.Mode == "enforced" ? "harm" : "change")}">{r.Mode}</span><div class="meta"><span>by {r.Author}</span><span>until {Words.Time(r.Expires)}</span>{Html.If(r.Reason.Length > 0, () => Html.Of($"<span>{r.Reason}</span>"))}</div>{Html.If(may, () => Html.Of($"<form method=\"post\" action=\"{path}/lift\">{token}<input type=\"hidden\" name=\"response\" value=\"{r.Id}\"><button>Lift</button></form>"))}</li>
+            """));
+        var form = Html.If(may && incident.Details.Clients.Count > 0 && incident.State is "open" or "acknowledged", () => Html.Of(
+            $"""
+            <details><summary>Contain {(incident.Details.Clients.Count == 1 ? "this client" : $"these {incident.Details.Clients.Count} clients")}</summary><form method="post" action="{path}/respond">{token}<label for="ra">How</label><select id="ra" name="action"><option value="throttle">throttle: one call a second</option><option value="coarsen">coarsen: the top class only</option><option value="deny">deny</option><option value="route">route to the fallback</option></select><label for="rf">For</label><select id="rf" name="for"><option>1h</option><option selected>2h</option><option>8h</option><option>24h</option></select><label for="rw">Why; kept in the audit</label><input id="rw" name="reason" required maxlength="2000"><button>Respond</button></form></details>
+            """));
+        return Html.Of($"<section class=\"card\" aria-labelledby=\"contain\"><h2 id=\"contain\">Containment</h2>{Html.If(responses.Count > 0, () => Html.Of($"<ul class=\"list\">{decided}</ul>"))}{form}<p class=\"quiet\">Decisions are signed and expire. Where the configuration does not enforce them they are dry runs: recorded and counted only.</p></section>");
     }
 
     private static Html Facts(IncidentView incident, DateTimeOffset now)

@@ -1,4 +1,5 @@
 using Monitoring.Contracts;
+using Monitoring.Hosting;
 using Monitoring.Incidents;
 using Monitoring.WebConsole.Samples;
 
@@ -11,6 +12,7 @@ namespace Monitoring.WebConsole.Pages;
 /// <param name="Explanations">Explanations of its findings.</param>
 /// <param name="Curves">Values of the strongest features over time, where they are columns of a row.</param>
 /// <param name="Audit">Acts on it; empty for who may not see them.</param>
+/// <param name="Responses">Decisions in force about its clients; null where this process cannot make any.</param>
 /// <param name="Done">The act just done, for a line that says so; empty for none.</param>
 internal sealed record IncidentPageData(
     IncidentDetailView Detail,
@@ -19,4 +21,5 @@ internal sealed record IncidentPageData(
     IReadOnlyList<Explanation> Explanations,
     IReadOnlyDictionary<string, FeatureCurve> Curves,
     IReadOnlyList<AuditView> Audit,
+    IReadOnlyList<ResponseView>? Responses,
     string Done);
