@@ -25,7 +25,7 @@ namespace Monitoring.AllInOne;
 internal static class Program
 {
     /// <summary>The list of all modules.</summary>
-    private static readonly IServiceModule[] s_modules =
+    internal static IReadOnlyList<IServiceModule> Modules { get; } =
     [
         new InferenceModule(),
         new DriftModule(),
@@ -42,23 +42,23 @@ internal static class Program
 
     private static Task<int> Main(string[] args) => MonitoringApplication.RunAsync(
         args,
-        s_modules,
-        new DemoVerb(s_modules),
-        new FitVerb(s_modules),
-        new DrillVerb(s_modules),
+        Modules,
+        new DemoVerb(Modules),
+        new FitVerb(Modules),
+        new DrillVerb(Modules),
         new CanaryVerb(),
-        new ProfileVerb(s_modules),
+        new ProfileVerb(Modules),
         new SearchVerb(),
-        new ReplayVerb(s_modules),
+        new ReplayVerb(Modules),
         new EvidenceVerb(),
-        new CompareVerb(s_modules),
+        new CompareVerb(Modules),
         new ReviewVerb(),
         new ExportVerb(),
         new ImportVerb(),
-        new ExplainVerb(s_modules),
+        new ExplainVerb(Modules),
         new AlertVerb(),
         new RespondVerb(),
-        new BacktestVerb(s_modules),
-        new ReportVerb(s_modules),
-        new DocsVerb(s_modules));
+        new BacktestVerb(Modules),
+        new ReportVerb(Modules),
+        new DocsVerb(Modules));
 }

@@ -11,6 +11,7 @@ internal static class Program
         ["outliers"] = OutlierTable.RunAsync,
         ["alerting"] = Suites.AlertingSuite.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
+        ["endtoend"] = Suites.EndToEndSuite.RunAsync,
         ["explain"] = Suites.ExplainSuite.RunAsync,
         ["log"] = Suites.LogSuite.RunAsync,
         ["processor"] = Suites.ProcessorSuite.RunAsync,

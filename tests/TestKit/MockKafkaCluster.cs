@@ -15,7 +15,9 @@ public sealed partial class MockKafkaCluster : IDisposable
     private readonly IntPtr _cluster;
     private readonly int _brokers;
 
-    public MockKafkaCluster(int brokers = 1)
+    /// <param name="brokers">How many.</param>
+    /// <param name="memberTimeout">A member of a group that is not heard of for this long is taken to be dead; null for librdkafka's 30 s.</param>
+    public MockKafkaCluster(int brokers = 1, TimeSpan? memberTimeout = null)
     {
         _brokers = brokers;
         var error = new byte[512];
@@ -30,6 +32,11 @@ public sealed partial class MockKafkaCluster : IDisposable
         _cluster = ClusterNew(_client, brokers);
         RebalanceDelay(_cluster, 0);
         HeartbeatInterval(_cluster, 200);
+        if (memberTimeout is { } timeout)
+        {
+            SessionTimeout(_cluster, (int)timeout.TotalMilliseconds);
+        }
+
         BootstrapServers = Marshal.PtrToStringUTF8(Bootstraps(_cluster))!;
     }
 
@@ -89,6 +96,9 @@ public sealed partial class MockKafkaCluster : IDisposable
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_set_group_consumer_heartbeat_interval_ms")]
     private static partial void HeartbeatInterval(IntPtr cluster, int milliseconds);
+
+    [LibraryImport(Library, EntryPoint = "rd_kafka_mock_set_group_consumer_session_timeout_ms")]
+    private static partial void SessionTimeout(IntPtr cluster, int milliseconds);
 
     [LibraryImport(Library, EntryPoint = "rd_kafka_mock_topic_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int TopicCreate(IntPtr cluster, string topic, int partitions, int replicas);

@@ -19,7 +19,7 @@ internal sealed class WebhookReceiver : IAsyncDisposable
     private readonly byte[] _key;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, Delivery> _deliveries = new(StringComparer.Ordinal);
-    private int _duplicates;
+    private readonly ConcurrentQueue<string> _repeated = new();
     private int _rejected;
 
     private WebhookReceiver(WebApplication app, byte[] key, TimeProvider time)
@@ -33,7 +33,10 @@ internal sealed class WebhookReceiver : IAsyncDisposable
     public IReadOnlyList<Delivery> Deliveries => [.. _deliveries.Values.OrderBy(d => d.ReceivedUnixNano)];
 
     /// <summary>Messages whose id had been accepted before.</summary>
-    public int Duplicates => _duplicates;
+    public int Duplicates => _repeated.Count;
+
+    /// <summary>Their ids.</summary>
+    public IReadOnlyCollection<string> Repeated => _repeated;
 
     /// <summary>Messages whose signature was wrong.</summary>
     public int Rejected => _rejected;
@@ -74,7 +77,7 @@ internal sealed class WebhookReceiver : IAsyncDisposable
         var nano = (now.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
         if (!_deliveries.TryAdd(id, new Delivery(id, nano, JsonDocument.Parse(body.ToArray()).RootElement.Clone())))
         {
-            Interlocked.Increment(ref _duplicates);
+            _repeated.Enqueue(id);
         }
 
         return Results.NoContent();

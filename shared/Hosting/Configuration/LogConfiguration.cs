@@ -23,6 +23,9 @@ public sealed record LogConfiguration
     [Description("process survives kill -9, power also survives a power cut. Embedded log only.")]
     public LogDurability Durability { get; init; } = LogDurability.Process;
 
+    [Description("How often monitors write what they know to the log: after a crash at most this much is worked off again.")]
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
+
     [Description("The Kafka cluster, for kafka.")]
     public KafkaConfiguration? Kafka { get; init; }
 }

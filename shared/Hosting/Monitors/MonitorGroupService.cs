@@ -77,7 +77,15 @@ public sealed partial class MonitorGroupService(
         while (!stoppingToken.IsCancellationRequested)
         {
             var running = new MonitorGroup(
-                log, kinds, stores[group], plan, new MonitorGroupOptions(), BuildIdentity.Current(scoring.Device.ToString()), metrics, time, loggers.CreateLogger<MonitorGroup>());
+                log,
+                kinds,
+                stores[group],
+                plan,
+                new MonitorGroupOptions { CheckpointInterval = configuration.Value.Log.CheckpointInterval },
+                BuildIdentity.Current(scoring.Device.ToString()),
+                metrics,
+                time,
+                loggers.CreateLogger<MonitorGroup>());
             await using (running.ConfigureAwait(false))
             {
                 try

@@ -1,0 +1,190 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Storage;
+using Monitoring.TestKit;
+
+namespace Monitoring.EndToEnd.Tests.Kill;
+
+/// <summary>An installation that runs in this process, and what it has made of its log.</summary>
+internal sealed class Installation : IAsyncDisposable
+{
+    private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
+    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
+    private readonly WebApplication _app;
+
+    private Installation(WebApplication app) => _app = app;
+
+    public IEventLog Log => _app.Services.GetRequiredService<IEventLog>();
+
+    public Uri Address => new(_app.Urls.First());
+
+    private MonitoringDatabase Database => _app.Services.GetRequiredService<MonitoringDatabase>();
+
+    public static async Task<Installation> StartAsync(string file, IReadOnlyList<IServiceModule> modules, CancellationToken token)
+    {
+        // As --roles does: the file is the whole installation's, whichever part of it runs here.
+        var loaded = CheckVerb.Load(file, AllInOne.Program.Modules);
+        Assert.Empty(loaded.Errors);
+        loaded = loaded with { Value = loaded.Value with { Api = loaded.Value.Api with { Listen = ["http://127.0.0.1:0"] } } };
+        var app = MonitoringHost.Build(loaded, modules, s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Error)));
+        await app.StartAsync(token);
+        return new Installation(app);
+    }
+
+    /// <summary>Waits until the whole log has been worked off and everybody has been told.</summary>
+    public async Task SettleAsync(CancellationToken token)
+    {
+        var groups = _app.Services.GetServices<MonitorGroupService>().ToList();
+        var (last, events) = (-1L, 0L);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                events = await CountAsync(Topics.InferenceEvents, token);
+                var quiet = events == last && groups.All(g => g.EventsConsumed >= events);
+                last = events;
+                return quiet;
+            },
+            "every group has read every event",
+            s_long);
+        await AlertedAsync(token);
+    }
+
+    /// <summary>Waits until every finding is in an incident, its evidence is pinned, and every message is out.</summary>
+    public async Task AlertedAsync(CancellationToken token)
+    {
+        var ids = (await FindingsAsync(token)).Count;
+        await Eventually.TrueAsync(
+            () => new ValueTask<bool>(Database.ReadAsync(
+                async (c, t) => await c.IncidentFindings.CountAsync(t) >= ids
+                    && !await c.IncidentFindings.AnyAsync(f => f.Pin == PinState.Pending, t)
+                    && !await c.Notifications.AnyAsync(n => !n.Published, t),
+                token)),
+            "every finding is in an incident and every message is out",
+            s_long);
+    }
+
+    public async Task StopAsync() => await _app.StopAsync();
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+
+    /// <summary>Every monitor with the running hash over all updates of its evidence.</summary>
+    public string Evidence() => string.Join('\n', _app.Services.GetServices<MonitorGroupService>()
+        .SelectMany(g => g.Status().Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Model} {s.Monitor} {s.Partition} {s.State} '{s.Reason}' {s.Draws} {s.LogEvidence:R} {s.LogLevel:R} {s.ProfileSha256} {s.EvidenceDigest}")))
+        .Order(StringComparer.Ordinal));
+
+    /// <summary>Canonical bytes of the findings by id. A finding that was appended again after a kill must be the same bytes.</summary>
+    public async Task<SortedDictionary<string, string>> FindingsAsync(CancellationToken token)
+    {
+        var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        await foreach (var entry in ReadAsync(Topics.Findings, token))
+        {
+            var finding = Finding.Parser.ParseFrom(entry.Value!.Value.Span);
+            var bytes = Convert.ToHexString(entry.Value.Value.Span);
+            if (!result.TryAdd(finding.Id, bytes))
+            {
+                Assert.Equal(result[finding.Id], bytes);
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>Everything about incidents, messages and pinned evidence that must not depend on when a process was killed.</summary>
+    public Task<string> IncidentsAsync(CancellationToken token) => Database.ReadAsync(
+        async (context, t) =>
+        {
+            var incidents = await context.Incidents.OrderBy(i => i.Id).ToListAsync(t);
+            foreach (var incident in incidents)
+            {
+                // The number of writes depends on how findings fell into batches.
+                incident.Version = 0;
+            }
+
+            var findings = await context.IncidentFindings.OrderBy(f => f.IncidentId).ThenBy(f => f.FindingId)
+                .Select(f => new { f.IncidentId, f.FindingId, f.TimeUnixNano, Pin = f.Pin.ToString(), Payload = Convert.ToHexString(f.Payload) }).ToListAsync(t);
+            var notifications = await context.Notifications.Where(n => n.Subject.StartsWith("inc-")).OrderBy(n => n.Id)
+                .Select(n => new { n.Id, n.Subject, n.Sequence, n.Transition, n.Receiver, State = n.State.ToString(), n.FindingId, n.Message }).ToListAsync(t);
+            var pinned = await context.PinnedEvidence.OrderBy(p => p.IncidentId).ThenBy(p => p.EventId).Select(p => new { p.IncidentId, p.EventId, p.TimeUnixNano, p.Sha256 }).ToListAsync(t);
+            return JsonSerializer.Serialize(new { incidents, findings, notifications, pinned }, s_json);
+        },
+        token);
+
+    /// <summary>Which findings belong together: independent of the order in which groups happened to write them.</summary>
+    public Task<List<string>> MembershipAsync(CancellationToken token) => Database.ReadAsync(
+        async (context, t) =>
+        {
+            var keys = await context.Incidents.ToDictionaryAsync(i => i.Id, i => i.CorrelationKey, t);
+            var findings = await context.IncidentFindings.ToListAsync(t);
+            return findings.Select(f => $"{keys[f.IncidentId]} {f.FindingId}").Order(StringComparer.Ordinal).ToList();
+        },
+        token);
+
+    /// <summary>Messages whose sender was killed while sending.</summary>
+    public Task<List<string>> UncertainAsync(CancellationToken token) => Database.ReadAsync((c, t) => c.Notifications.Where(n => n.Uncertain).Select(n => n.Id).ToListAsync(t), token);
+
+    public async Task<List<InferenceEvent>> EventsAsync(CancellationToken token)
+    {
+        var result = new List<InferenceEvent>();
+        await foreach (var entry in ReadAsync(Topics.InferenceEvents, token))
+        {
+            result.Add(InferenceEvent.Parser.ParseFrom(entry.Value!.Value.Span));
+        }
+
+        return result;
+    }
+
+    /// <summary>Puts what a topic holds into another log: the same partitions, offsets and log times.</summary>
+    public async Task CopyAsync(IEventLog target, TopicDefinition topic, CancellationToken token)
+    {
+        await target.EnsureTopicAsync(topic, token);
+        for (var partition = 0; partition < topic.Partitions; partition++)
+        {
+            var range = await Log.GetOffsetsAsync(topic.Name, partition, token);
+            Assert.Equal(0, range.Start);
+            var records = new List<LogRecord>();
+            await foreach (var entry in Log.ReadAsync(topic.Name, partition, range.Start, range.End, token))
+            {
+                Assert.Equal(records.Count, entry.Offset);
+                records.Add(new LogRecord(entry.Key, entry.Value, [.. entry.Headers, new LogHeader(Headers.LogTime, Encoding.ASCII.GetBytes(entry.TimeUnixNano.ToString(CultureInfo.InvariantCulture)))], partition));
+            }
+
+            if (records.Count > 0)
+            {
+                await target.AppendAsync(topic.Name, records, token);
+            }
+        }
+    }
+
+    private async Task<long> CountAsync(string topic, CancellationToken token)
+    {
+        var count = 0L;
+        for (var partition = 0; partition < await Log.GetPartitionCountAsync(topic, token); partition++)
+        {
+            count += (await Log.GetOffsetsAsync(topic, partition, token)).End;
+        }
+
+        return count;
+    }
+
+    private async IAsyncEnumerable<LogEntry> ReadAsync(string topic, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token)
+    {
+        for (var partition = 0; partition < await Log.GetPartitionCountAsync(topic, token); partition++)
+        {
+            var range = await Log.GetOffsetsAsync(topic, partition, token);
+            await foreach (var entry in Log.ReadAsync(topic, partition, range.Start, range.End, token))
+            {
+                yield return entry;
+            }
+        }
+    }
+}
