@@ -21,13 +21,14 @@ for i in "${!services[@]}"; do
 done
 
 for i in "${!services[@]}"; do
-  until curl -sf "http://127.0.0.1:$((base + i))/health/ready" >/dev/null; do
+  until curl -sf --max-time 5 "http://127.0.0.1:$((base + i))/health/ready" >/dev/null; do
     kill -0 "${pids[$i]}" 2>/dev/null || { echo "${services[$i]} ended:" >&2; tail -n 20 "$work/${services[$i]}.log" >&2; exit 1; }
     sleep 0.2
   done
 done
 echo ready
-wait -n "${pids[@]}"
+# Whatever it ends with, a service that ends by itself is a failure.
+wait -n "${pids[@]}" || true
 echo "a service ended" >&2
 tail -n 5 "$work"/*.log >&2
 exit 1

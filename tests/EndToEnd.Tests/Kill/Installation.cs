@@ -1,7 +1,5 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -49,7 +47,7 @@ internal sealed class Installation : IAsyncDisposable
         await Eventually.TrueAsync(
             async () =>
             {
-                events = await CountAsync(Topics.InferenceEvents, token);
+                events = await LogContent.CountAsync(Log, Topics.InferenceEvents, token);
                 var quiet = events == last && groups.All(g => g.EventsConsumed >= events);
                 last = events;
                 return quiet;
@@ -62,7 +60,7 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>Waits until every finding is in an incident, its evidence is pinned, and every message is out.</summary>
     public async Task AlertedAsync(CancellationToken token)
     {
-        var ids = (await FindingsAsync(token)).Count;
+        var ids = (await LogContent.FindingsAsync(Log, token)).Count;
         await Eventually.TrueAsync(
             () => new ValueTask<bool>(Database.ReadAsync(
                 async (c, t) => await c.IncidentFindings.CountAsync(t) >= ids
@@ -81,23 +79,6 @@ internal sealed class Installation : IAsyncDisposable
     public string Evidence() => string.Join('\n', _app.Services.GetServices<MonitorGroupService>()
         .SelectMany(g => g.Status().Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Model} {s.Monitor} {s.Partition} {s.State} '{s.Reason}' {s.Draws} {s.LogEvidence:R} {s.LogLevel:R} {s.ProfileSha256} {s.EvidenceDigest}")))
         .Order(StringComparer.Ordinal));
-
-    /// <summary>Canonical bytes of the findings by id. A finding that was appended again after a kill must be the same bytes.</summary>
-    public async Task<SortedDictionary<string, string>> FindingsAsync(CancellationToken token)
-    {
-        var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        await foreach (var entry in ReadAsync(Topics.Findings, token))
-        {
-            var finding = Finding.Parser.ParseFrom(entry.Value!.Value.Span);
-            var bytes = Convert.ToHexString(entry.Value.Value.Span);
-            if (!result.TryAdd(finding.Id, bytes))
-            {
-                Assert.Equal(result[finding.Id], bytes);
-            }
-        }
-
-        return result;
-    }
 
     /// <summary>Everything about incidents, messages and pinned evidence that must not depend on when a process was killed.</summary>
     public Task<string> IncidentsAsync(CancellationToken token) => Database.ReadAsync(
@@ -131,60 +112,4 @@ internal sealed class Installation : IAsyncDisposable
 
     /// <summary>Messages whose sender was killed while sending.</summary>
     public Task<List<string>> UncertainAsync(CancellationToken token) => Database.ReadAsync((c, t) => c.Notifications.Where(n => n.Uncertain).Select(n => n.Id).ToListAsync(t), token);
-
-    public async Task<List<InferenceEvent>> EventsAsync(CancellationToken token)
-    {
-        var result = new List<InferenceEvent>();
-        await foreach (var entry in ReadAsync(Topics.InferenceEvents, token))
-        {
-            result.Add(InferenceEvent.Parser.ParseFrom(entry.Value!.Value.Span));
-        }
-
-        return result;
-    }
-
-    /// <summary>Puts what a topic holds into another log: the same partitions, offsets and log times.</summary>
-    public async Task CopyAsync(IEventLog target, TopicDefinition topic, CancellationToken token)
-    {
-        await target.EnsureTopicAsync(topic, token);
-        for (var partition = 0; partition < topic.Partitions; partition++)
-        {
-            var range = await Log.GetOffsetsAsync(topic.Name, partition, token);
-            Assert.Equal(0, range.Start);
-            var records = new List<LogRecord>();
-            await foreach (var entry in Log.ReadAsync(topic.Name, partition, range.Start, range.End, token))
-            {
-                Assert.Equal(records.Count, entry.Offset);
-                records.Add(new LogRecord(entry.Key, entry.Value, [.. entry.Headers, new LogHeader(Headers.LogTime, Encoding.ASCII.GetBytes(entry.TimeUnixNano.ToString(CultureInfo.InvariantCulture)))], partition));
-            }
-
-            if (records.Count > 0)
-            {
-                await target.AppendAsync(topic.Name, records, token);
-            }
-        }
-    }
-
-    private async Task<long> CountAsync(string topic, CancellationToken token)
-    {
-        var count = 0L;
-        for (var partition = 0; partition < await Log.GetPartitionCountAsync(topic, token); partition++)
-        {
-            count += (await Log.GetOffsetsAsync(topic, partition, token)).End;
-        }
-
-        return count;
-    }
-
-    private async IAsyncEnumerable<LogEntry> ReadAsync(string topic, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken token)
-    {
-        for (var partition = 0; partition < await Log.GetPartitionCountAsync(topic, token); partition++)
-        {
-            var range = await Log.GetOffsetsAsync(topic, partition, token);
-            await foreach (var entry in Log.ReadAsync(topic, partition, range.Start, range.End, token))
-            {
-                yield return entry;
-            }
-        }
-    }
 }

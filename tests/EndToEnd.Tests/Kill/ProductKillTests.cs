@@ -65,24 +65,24 @@ public abstract class ProductKillTests
         await calling.WaitAsync(s_long, token);
         await survivor.SettleAsync(token);
         Assert.Empty(load.Refused);
-        var events = await survivor.EventsAsync(token);
+        var events = await LogContent.EventsAsync(survivor.Log, token);
         Assert.Empty(load.Answered.Except(events.Select(e => e.RequestId), StringComparer.Ordinal));
         Assert.All(events.GroupBy(e => e.RequestId), g => Assert.Single(g.Select(e => e.Id).Distinct()));
-        var findings = await survivor.FindingsAsync(token);
+        var findings = await LogContent.FindingsAsync(survivor.Log, token);
         Assert.True(findings.Count >= 4, $"only {findings.Count} findings: the test shows nothing\n{survivor.Evidence()}");
 
         // The same events, undisturbed.
-        await using (var undisturbed = await CopyAsync(survivor, Write(calm, rows, "{ partitions: 2, checkpointInterval: 500ms }", calmHook.Url, secret), AllInOne.Program.Modules, [Topics.InferenceEvents], token))
+        await using (var undisturbed = await CopyAsync(survivor.Log, Write(calm, rows, "{ partitions: 2, checkpointInterval: 500ms }", calmHook.Url, secret), AllInOne.Program.Modules, [Topics.InferenceEvents], token))
         {
             await undisturbed.SettleAsync(token);
-            Assert.Equal(await undisturbed.FindingsAsync(token), findings);
+            Assert.Equal(await LogContent.FindingsAsync(undisturbed.Log, token), findings);
             Assert.Equal(undisturbed.Evidence(), survivor.Evidence());
             Assert.Equal(await undisturbed.MembershipAsync(token), await survivor.MembershipAsync(token));
             await undisturbed.StopAsync();
         }
 
         // The same findings in the same order, undisturbed.
-        await using (var undisturbed = await CopyAsync(survivor, Write(told, rows, "{ partitions: 2 }", toldHook.Url, secret), [new AlertingModule()], [Topics.InferenceEvents, Topics.Findings], token))
+        await using (var undisturbed = await CopyAsync(survivor.Log, Write(told, rows, "{ partitions: 2 }", toldHook.Url, secret), [new AlertingModule()], [Topics.InferenceEvents, Topics.Findings], token))
         {
             await undisturbed.AlertedAsync(token);
             Assert.Equal(await undisturbed.IncidentsAsync(token), await survivor.IncidentsAsync(token));
@@ -128,21 +128,23 @@ public abstract class ProductKillTests
         }
     }
 
-    private static async Task<Installation> CopyAsync(Installation from, string file, IReadOnlyList<IServiceModule> modules, string[] topics, CancellationToken token)
+    /// <summary>An installation that finds what <paramref name="topics"/> hold in its own embedded log, at the same offsets and log times.</summary>
+    internal static async Task<Installation> CopyAsync(IEventLog from, string file, IReadOnlyList<IServiceModule> modules, string[] topics, CancellationToken token)
     {
         var options = new EmbeddedEventLogOptions { Directory = Path.Combine(Path.GetDirectoryName(file)!, "data", "log") };
         await using (var log = EmbeddedEventLog.Open(options, TimeProvider.System, NullLoggerFactory.Instance))
         {
             foreach (var topic in LogTopics.Definitions(new LogConfiguration { Partitions = Partitions }).Where(t => topics.Contains(t.Name)))
             {
-                await from.CopyAsync(log, topic, token);
+                await LogContent.CopyAsync(from, log, topic, token);
             }
         }
 
         return await Installation.StartAsync(file, modules, token);
     }
 
-    private static string Write(TemporaryDirectory folder, NpyFile rows, string log, Uri hook, string secret)
+    /// <summary>Writes the configuration of the installation under test and what it needs; returns the file.</summary>
+    internal static string Write(TemporaryDirectory folder, NpyFile rows, string log, Uri hook, string secret)
     {
         var demo = Path.Combine(AppContext.BaseDirectory, "demo");
         var random = new Random(7);
