@@ -44,8 +44,8 @@ internal sealed class InferEndpoints(
             var infer = endpoints.MapPost(path + "/infer", InferAsync);
             if (configuration.Value.Api is { Keys.Count: 0, Oidc: null })
             {
-                // Nothing to check (the posture check warns of it): do not pay for checking it on every call.
-                infer.AllowAnonymous();
+                // Nothing to check (the posture check warns of it): do not pay for it on every call.
+                infer.AllowAnonymous().ShortCircuit();
             }
             else
             {

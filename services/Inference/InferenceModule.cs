@@ -22,6 +22,8 @@ public sealed class InferenceModule : IServiceModule
         services.AddSingleton<LimitTable>();
         services.AddSingleton<ControlMetrics>();
         services.AddSingleton<ControlGate>();
+        services.AddSingleton<IReloadable>(p => p.GetRequiredService<ControlGate>());
+        services.AddSingleton<IReloadable>(p => p.GetRequiredService<ModelRepository>());
         services.AddSingleton<GatewayEndpoints>();
         services.AddSingleton<ModelRepository>();
         services.AddSingleton<EventCapture>();

@@ -47,6 +47,7 @@ public static class MonitoringHost
         app.UseAuthorization();
         app.MapHealth();
         app.MapMetrics().AllowAnonymous();
+        app.MapReload();
         foreach (var module in modules)
         {
             module.MapEndpoints(app);
@@ -60,6 +61,15 @@ public static class MonitoringHost
     {
         var value = configuration.Value;
         services.AddSingleton(configuration);
+        services.AddSingleton(new CurrentConfiguration(configuration));
+        services.AddSingleton(provider => new ConfigurationReloader(
+            provider.GetRequiredService<CurrentConfiguration>(),
+            () => CheckVerb.Load(configuration.File, modules),
+            provider,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<ConfigurationReloader>>()));
+        services.AddHostedService(provider => provider.GetRequiredService<ConfigurationReloader>());
+        services.AddSingleton<IReloadable, ReloadableKeys>();
         services.AddSingleton(TimeProvider.System);
         services.AddMonitoringTelemetry(value.Telemetry.Otlp);
         services.AddMonitoringSecurity(value);

@@ -42,6 +42,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public static string Demo(string name) => Path.Combine(AppContext.BaseDirectory, "demo", name);
 
+    /// <summary>The whole text of a configuration, as <see cref="StartAsync"/> reads it.</summary>
+    public static string Text(string yaml) => $"api:\n  listen: [\"http://127.0.0.1:0\"]\n{yaml.Replace("{demo}", Path.Combine(AppContext.BaseDirectory, "demo"), StringComparison.Ordinal)}";
+
     /// <param name="yaml">Configuration; <c>{demo}</c> stands for the folder of the demo's models.</param>
     /// <param name="folder">Folder of the configuration and its data; null makes one.</param>
     /// <param name="customize">Last word on services.</param>
@@ -49,8 +52,7 @@ internal sealed class TestServer : IAsyncDisposable
     {
         var own = folder is null ? new TemporaryDirectory() : null;
         folder ??= own!.Path;
-        var text = $"api:\n  listen: [\"http://127.0.0.1:0\"]\n{yaml.Replace("{demo}", Path.Combine(AppContext.BaseDirectory, "demo"), StringComparison.Ordinal)}";
-        var configuration = LoadedConfiguration.Parse(text, Path.Combine(folder, "monitoring.yaml"), ConfigurationValidators.BuiltIn);
+        var configuration = LoadedConfiguration.Parse(Text(yaml), Path.Combine(folder, "monitoring.yaml"), ConfigurationValidators.BuiltIn);
         Assert.Empty(configuration.Errors);
         var app = MonitoringHost.Build(configuration, [new InferenceModule()], customize);
         await app.StartAsync();

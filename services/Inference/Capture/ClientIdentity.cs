@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Claims;
@@ -16,6 +17,8 @@ namespace Monitoring.Inference;
 internal sealed class ClientIdentity
 {
     private const int MaxIdLength = 512;
+    private const int MaxRemembered = 65_536;
+    private readonly ConcurrentDictionary<IPAddress, (string Text, string Prefix)> _addresses = new();
     private readonly string[] _sources;
     private readonly IPNetwork[] _trusted;
     private readonly ClientSealer _sealer;
@@ -40,7 +43,7 @@ internal sealed class ClientIdentity
         var client = new Client();
         if (address is not null)
         {
-            client.AddressPrefix = _sealer.Seal("address-prefix", Prefix(address));
+            client.AddressPrefix = SealedPrefix(address);
         }
 
         foreach (var source in _sources)
@@ -53,7 +56,7 @@ internal sealed class ClientIdentity
                 "header" when !isLogged && IsTrusted(context.Connection.RemoteIpAddress) => context.Request.Headers[name].FirstOrDefault(),
                 "attribute" when isLogged => attributes!.GetValueOrDefault(name.ToLowerInvariant()),
                 "metadata" or "header" when isLogged => Metadata(attributes!, name),
-                "address" => address?.ToString(),
+                "address" => address is null ? null : Named(address),
                 _ => null,
             };
             if (!string.IsNullOrEmpty(id) && id.Length <= MaxIdLength)
@@ -65,6 +68,21 @@ internal sealed class ClientIdentity
         }
 
         return client;
+    }
+
+    private string SealedPrefix(IPAddress address) => _addresses.TryGetValue(address, out var known) ? known.Prefix : Remember(address).Prefix;
+
+    private string Named(IPAddress address) => _addresses.TryGetValue(address, out var known) ? known.Text : Remember(address).Text;
+
+    /// <summary>Addresses come again with every call of a connection: text and sealed prefix are made once.</summary>
+    private (string Text, string Prefix) Remember(IPAddress address)
+    {
+        if (_addresses.Count >= MaxRemembered)
+        {
+            _addresses.Clear();
+        }
+
+        return _addresses[address] = (address.ToString(), _sealer.Seal("address-prefix", Prefix(address)));
     }
 
     /// <summary>The first 24 bits of an IPv4 address, the first 48 of an IPv6 address.</summary>

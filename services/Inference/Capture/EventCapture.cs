@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Microsoft.Extensions.Logging;
 using Monitoring.Contracts;
 using Monitoring.Detection;
@@ -53,10 +54,58 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
 
     private bool Append(ServedModel model, CapturedCall call)
     {
+        Shorten(call);
+        var violations = new RepeatedField<SchemaViolation>();
+        if (call.Refusal is not null)
+        {
+            violations.Add(call.Refusal);
+        }
+        else
+        {
+            SchemaCheck.Check(model.Schema, call.Inputs, violations);
+        }
+
+        model.Statistics.AddViolations(violations.Count);
+        var attributes = AttributesOf(model, call);
+        var key = KeyOf(model, call);
+        if (model.Configuration.Redact.Count == 0
+            && EventWriter.BoundOf(key, model.Name, _instance, call, violations, attributes) is var bound and <= EventSplitter.MaxBytes)
+        {
+            var frame = ArrayPool<byte>.Shared.Rent((int)bound);
+            try
+            {
+                // The number is taken whether or not there is room: a dropped event is a gap that consumers see.
+                var length = EventWriter.Write(frame, key, model.Name, _instance, _start, model.NextSequence(), call, violations, attributes);
+                return Append(model, frame.AsSpan(0, length));
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(frame);
+            }
+        }
+
+        return AppendMessage(model, call, key, violations, attributes);
+    }
+
+    private bool Append(ServedModel model, Span<byte> frame)
+    {
+        if (spool.TryAppend(frame) == SpoolResult.Written)
+        {
+            model.Statistics.AddCaptured();
+            return true;
+        }
+
+        model.Statistics.AddDropped();
+        return false;
+    }
+
+    /// <summary>The way of calls that may be more than one record, or of which something is left out.</summary>
+    private bool AppendMessage(ServedModel model, CapturedCall call, string key, RepeatedField<SchemaViolation> violations, IReadOnlyList<Contracts.Attribute> attributes)
+    {
         IReadOnlyList<InferenceEvent> parts;
         try
         {
-            parts = _splitter.Split(Build(model, call));
+            parts = _splitter.Split(Build(model, call, violations, attributes));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -69,23 +118,13 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
         var all = true;
         foreach (var part in parts)
         {
-            // The number is taken whether or not there is room: a dropped event is a gap that consumers see.
             part.Source.Sequence = model.NextSequence();
-            var key = KeyOf(model, call);
             var size = SpooledEvent.SizeOf(key, part, call.TraceParent);
             var frame = ArrayPool<byte>.Shared.Rent(size);
             try
             {
                 SpooledEvent.Write(frame.AsSpan(0, size), key, part, call.TraceParent);
-                if (spool.TryAppend(frame.AsSpan(0, size)) == SpoolResult.Written)
-                {
-                    model.Statistics.AddCaptured();
-                }
-                else
-                {
-                    model.Statistics.AddDropped();
-                    all = false;
-                }
+                all &= Append(model, frame.AsSpan(0, size));
             }
             finally
             {
@@ -96,7 +135,30 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
         return all;
     }
 
-    private InferenceEvent Build(ServedModel model, CapturedCall call)
+    /// <summary>What callers may make as long as they like is cut.</summary>
+    private static void Shorten(CapturedCall call)
+    {
+        call.RequestId = Truncate(call.RequestId, 256);
+        call.Error = Truncate(call.Error, 2048);
+    }
+
+    /// <summary>Request parameters but those that may not be kept, and our own, sorted by key.</summary>
+    private static IReadOnlyList<Contracts.Attribute> AttributesOf(ServedModel model, CapturedCall call)
+    {
+        if (call.Attributes.Count == 0 && call.Control is null)
+        {
+            return [];
+        }
+
+        // A caller's parameter of our name says nothing.
+        var redact = model.Configuration.Redact;
+        var attributes = call.Attributes.Where(a => a.Key != ControlAttribute && !redact.Contains(a.Key));
+        attributes = call.Control is null ? attributes : attributes.Append(new Contracts.Attribute { Key = ControlAttribute, Value = call.Control });
+        return [.. attributes.OrderBy(a => a.Key, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The event as a message.</summary>
+    private InferenceEvent Build(ServedModel model, CapturedCall call, RepeatedField<SchemaViolation> violations, IReadOnlyList<Contracts.Attribute> attributes)
     {
         var value = new InferenceEvent
         {
@@ -105,22 +167,14 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
             Model = model.Name,
             ModelVersion = call.ModelVersion,
             Client = call.Client,
-            RequestId = Truncate(call.RequestId, 256),
+            RequestId = call.RequestId,
             Status = call.Status,
-            Error = Truncate(call.Error, 2048),
+            Error = call.Error,
             LatencyNano = call.LatencyNano,
             Source = new Source { Instance = _instance, StartUnixNano = _start },
         };
-        if (call.Refusal is not null)
-        {
-            value.Violations.Add(call.Refusal);
-        }
-        else
-        {
-            SchemaCheck.Check(model.Schema, call.Inputs, value.Violations);
-        }
-
-        model.Statistics.AddViolations(value.Violations.Count);
+        value.Violations.Add(violations);
+        value.Attributes.Add(attributes);
         var redact = model.Configuration.Redact;
         foreach (var input in call.Inputs)
         {
@@ -133,14 +187,6 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
         foreach (var output in call.Outputs)
         {
             value.Outputs.Add(ToTensor(output));
-        }
-
-        if (call.Attributes.Count > 0 || call.Control is not null)
-        {
-            // A caller's parameter of our name says nothing.
-            var attributes = call.Attributes.Where(a => a.Key != ControlAttribute && !redact.Contains(a.Key));
-            attributes = call.Control is null ? attributes : attributes.Append(new Contracts.Attribute { Key = ControlAttribute, Value = call.Control });
-            value.Attributes.Add(attributes.OrderBy(a => a.Key, StringComparer.Ordinal));
         }
 
         return value;

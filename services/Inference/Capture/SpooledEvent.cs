@@ -23,18 +23,22 @@ internal static class SpooledEvent
         + Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value.Model) + Encoding.UTF8.GetByteCount(value.Id)
         + Encoding.UTF8.GetByteCount(value.Source.Instance) + Encoding.UTF8.GetByteCount(traceParent) + value.CalculateSize();
 
-    public static void Write(Span<byte> frame, string key, InferenceEvent value, string traceParent)
+    public static void Write(Span<byte> frame, string key, InferenceEvent value, string traceParent) =>
+        value.WriteTo(frame[WriteHead(frame, key, value.Model, value.Id, value.Source.Instance, traceParent, value.TimeUnixNano)..]);
+
+    /// <summary>Writes everything before the payload; returns where that begins.</summary>
+    public static int WriteHead(Span<byte> frame, string key, string model, string id, string instance, string traceParent, long timeUnixNano)
     {
         var rest = frame[Spool.FrameHeader..];
         rest[0] = FormatVersion;
-        BinaryPrimitives.WriteInt64LittleEndian(rest[1..], value.TimeUnixNano);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[1..], timeUnixNano);
         rest = rest[9..];
         rest = Text(rest, key);
-        rest = Text(rest, value.Model);
-        rest = Text(rest, value.Id);
-        rest = Text(rest, value.Source.Instance);
+        rest = Text(rest, model);
+        rest = Text(rest, id);
+        rest = Text(rest, instance);
         rest = Text(rest, traceParent);
-        value.WriteTo(rest);
+        return frame.Length - rest.Length;
     }
 
     /// <summary>The record of the log (CloudEvents, Kafka binary mode) that a payload of the spool stands for; its memory is the payload's.</summary>
@@ -57,7 +61,7 @@ internal static class SpooledEvent
         headers[1] = new LogHeader(Headers.Id, id);
         headers[2] = new LogHeader(Headers.Source, instance);
         headers[3] = new LogHeader(Headers.Type, s_type);
-        headers[4] = new LogHeader(Headers.Time, Encoding.ASCII.GetBytes(FormatTime(time)));
+        headers[4] = new LogHeader(Headers.Time, FormatTimeUtf8(time));
         headers[5] = new LogHeader(Headers.Subject, model);
         headers[6] = new LogHeader(Headers.ContentType, s_contentType);
         if (trace.Length > 0)
@@ -75,6 +79,27 @@ internal static class SpooledEvent
         return string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
             $"{DateTimeOffset.FromUnixTimeSeconds(seconds):yyyy-MM-ddTHH:mm:ss}.{nanos:D9}Z");
+    }
+
+    /// <summary>As <see cref="FormatTime"/>, in ASCII.</summary>
+    private static byte[] FormatTimeUtf8(long unixNano)
+    {
+        var (seconds, nanos) = Math.DivRem(unixNano, 1_000_000_000);
+        if (nanos < 0)
+        {
+            return Encoding.ASCII.GetBytes(FormatTime(unixNano));
+        }
+
+        var text = new byte[30];
+        DateTimeOffset.FromUnixTimeSeconds(seconds).TryFormat(text, out _, "yyyy-MM-ddTHH:mm:ss.", System.Globalization.CultureInfo.InvariantCulture);
+        for (var i = 28; i > 19; i--)
+        {
+            (nanos, var digit) = Math.DivRem(nanos, 10);
+            text[i] = (byte)('0' + digit);
+        }
+
+        text[29] = (byte)'Z';
+        return text;
     }
 
     private static Span<byte> Text(Span<byte> target, string text)

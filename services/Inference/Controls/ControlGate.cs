@@ -11,18 +11,16 @@ namespace Monitoring.Inference;
 /// touched: nobody is blamed. Decisions that are not enforced (dry-run, or <c>controls.enforce</c> off) change nothing that a caller
 /// could see; they are counted, and named in the event.
 /// </summary>
-internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, ControlMetrics metrics, LoadedConfiguration configuration, TimeProvider time)
+internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, ControlMetrics metrics, LoadedConfiguration configuration, TimeProvider time) : IReloadable
 {
     private readonly ConcurrentDictionary<(string Control, Door Door), TokenBucket> _buckets = new();
     private ControlSet _seen = ControlSet.Empty;
     private bool _enforce = configuration.Value.Controls.Enforce;
 
-    /// <summary>A configuration that took effect.</summary>
-    public void Switch(MonitoringConfiguration next)
-    {
-        Volatile.Write(ref _enforce, next.Controls.Enforce);
-        limits.Replace(next.Limits);
-    }
+    public IReadOnlyList<string> Keys { get; } = ["controls.enforce", "limits"];
+
+    public ValueTask<IReloadStep> PrepareAsync(LoadedConfiguration next, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReloadStep>(new Step(this, next.Value));
 
     /// <summary>What is to be done with a call that a client makes now.</summary>
     /// <param name="door">Where it is judged.</param>
@@ -45,6 +43,8 @@ internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, Contr
 
         return verdict;
     }
+
+    private void ReplaceLimits(IReadOnlyList<LimitConfiguration> next) => limits.Replace(next);
 
     private Verdict Decide(ControlSet controls, Door door, string model, string client)
     {
@@ -114,4 +114,17 @@ internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, Contr
     }
 
     private static int Seconds(double wait) => (int)Math.Clamp(Math.Ceiling(wait), 1, 86_400);
+
+    private sealed class Step(ControlGate gate, MonitoringConfiguration next) : IReloadStep
+    {
+        public void Commit()
+        {
+            Volatile.Write(ref gate._enforce, next.Controls.Enforce);
+            gate.ReplaceLimits(next.Limits);
+        }
+
+        public void Abandon()
+        {
+        }
+    }
 }

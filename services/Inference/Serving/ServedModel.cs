@@ -5,19 +5,26 @@ using Monitoring.Hosting.Configuration;
 namespace Monitoring.Inference;
 
 /// <summary>A configured model: its versions that can be called, its schema, and who may be its clients.</summary>
-internal sealed class ServedModel(ModelConfiguration configuration, ModelSchema? schema, ClientIdentity clients)
+internal sealed class ServedModel
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, ModelVersion> _versions = new(StringComparer.Ordinal);
+    private Settings _settings;
     private long _sequence;
 
-    public ModelConfiguration Configuration { get; } = configuration;
+    public ServedModel(ModelConfiguration configuration, ModelSchema? schema, ClientIdentity clients)
+    {
+        Name = configuration.Name;
+        _settings = new Settings(configuration, schema, clients);
+    }
 
-    public string Name => Configuration.Name;
+    public string Name { get; }
 
-    public ModelSchema? Schema { get; } = schema;
+    public ModelConfiguration Configuration => Volatile.Read(ref _settings).Configuration;
 
-    public ClientIdentity Clients { get; } = clients;
+    public ModelSchema? Schema => Volatile.Read(ref _settings).Schema;
+
+    public ClientIdentity Clients => Volatile.Read(ref _settings).Clients;
 
     public ModelStatistics Statistics { get; } = new();
 
@@ -85,7 +92,17 @@ internal sealed class ServedModel(ModelConfiguration configuration, ModelSchema?
     }
 
     /// <summary>Puts versions in place of the present ones, which finish their calls.</summary>
-    public void Replace(IEnumerable<ModelVersion> versions)
+    public void Replace(IEnumerable<ModelVersion> versions) => Switch(Volatile.Read(ref _settings), versions);
+
+    /// <summary>Takes another configuration with its versions; numbering and counts go on.</summary>
+    public void Switch(ModelConfiguration configuration, ModelSchema? schema, ClientIdentity clients, IEnumerable<ModelVersion> versions) =>
+        Switch(new Settings(configuration, schema, clients), versions);
+
+    /// <summary>Takes another configuration that asks for the versions there are.</summary>
+    public void Switch(ModelConfiguration configuration, ModelSchema? schema, ClientIdentity clients) =>
+        Volatile.Write(ref _settings, new Settings(configuration, schema, clients));
+
+    private void Switch(Settings settings, IEnumerable<ModelVersion> versions)
     {
         List<ModelVersion> old;
         lock (_gate)
@@ -96,8 +113,12 @@ internal sealed class ServedModel(ModelConfiguration configuration, ModelSchema?
             {
                 _versions.Add(version.Version, version);
             }
+
+            Volatile.Write(ref _settings, settings);
         }
 
         old.ForEach(v => v.Retire());
     }
+
+    private sealed record Settings(ModelConfiguration Configuration, ModelSchema? Schema, ClientIdentity Clients);
 }

@@ -17,13 +17,13 @@ internal sealed class ApiKeyAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
     UrlEncoder encoder,
-    LoadedConfiguration configuration) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    CurrentConfiguration configuration) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "ApiKey";
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var api = configuration.Value.Api;
+        var api = configuration.Value.Value.Api;
         if (api.Keys.Count == 0 && api.Oidc is null)
         {
             return Task.FromResult(Success("local", [Policies.Admin], []));
