@@ -25,6 +25,12 @@ internal sealed class DrillFindings(IEventLog log, string run)
     /// <summary>Ids of queries of this drill: run/scenario/seed#number.</summary>
     public string Id(string scenario, int seed) => string.Create(CultureInfo.InvariantCulture, $"{run}/{scenario}/{seed}");
 
+    /// <summary>An account of this drill's own: what a former drill did must not have alarmed about it already.</summary>
+    public string Account(string scenario, int seed, int number) => string.Create(CultureInfo.InvariantCulture, $"{run}-{scenario}-{seed}-{number}");
+
+    /// <summary>A number that differs from drill to drill.</summary>
+    public int Offset { get; } = (int)(Detection.StableHash.Of(run) % 1_000_003);
+
     /// <summary>Starts at the present end of the topic of findings.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {

@@ -18,6 +18,7 @@ internal sealed class DrillRun(DrillTarget target, DrillFindings findings, IRead
     private readonly float[][] _probes = [.. inputs.Skip(2 * inputs.Count / 3).Take(Probes)];
     private readonly List<Run> _runs = [];
     private IReadOnlyDictionary<string, long> _consumedBefore = new Dictionary<string, long>(StringComparer.Ordinal);
+    private int _attacked;
     private long _askedBefore;
     private long _cleanQueries;
     private int _cleanClients;
@@ -93,7 +94,7 @@ internal sealed class DrillRun(DrillTarget target, DrillFindings findings, IRead
                 for (var row = 0; row < count; row++)
                 {
                     asked++;
-                    var client = string.Create(CultureInfo.InvariantCulture, $"drill-{scenario}-{seed}-{asked % accounts}");
+                    var client = findings.Account(scenario, seed, asked % accounts);
                     answers.AddRange(await target.AskAsync(rows[(row * target.Width)..((row + 1) * target.Width)], 1, client, id, cancellationToken, asked).ConfigureAwait(false));
                     for (owed += 0.5; owed >= 1;)
                     {
@@ -113,7 +114,8 @@ internal sealed class DrillRun(DrillTarget target, DrillFindings findings, IRead
             var own = new Random(seed);
             if (DrillScenarios.Evasion(name, () => Surrogate(seed)) is { } evasion)
             {
-                var victim = _victims[own.Next(_victims.Length)];
+                // Another victim every time: near copies of one that was attacked before belong to a search that has alarmed already.
+                var victim = _victims[(findings.Offset + _attacked++) % _victims.Length];
                 var label = Vectors.ArgMax(await target.AskAsync(victim, 1, "drill-victim", findings.Id("victim", seed), cancellationToken).ConfigureAwait(false));
                 await evasion.RunAsync(session, victim, label, _owned).ConfigureAwait(false);
             }
