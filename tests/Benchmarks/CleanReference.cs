@@ -20,8 +20,8 @@ internal static class CleanReference
         var half = inputs.Length / 2;
         CleanClients[] sides =
         [
-            new(inputs[..half], seed, clientsPerHabit, 28, labels[..half]),
-            new(inputs[half..], seed + 1, clientsPerHabit, 28, labels[half..]),
+            new(inputs[..half], seed, clientsPerHabit, 28, labels[..half], renew: true),
+            new(inputs[half..], seed + 1, clientsPerHabit, 28, labels[half..], renew: true),
         ];
         var random = new Random(seed + 2);
         var (rows, clients, events) = (new List<float[]>(), new List<string>(), new List<string>());

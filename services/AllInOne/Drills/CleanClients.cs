@@ -10,6 +10,7 @@ internal sealed class CleanClients
     private readonly IReadOnlyList<float[]> _inputs;
     private readonly Random _random;
     private readonly int _side;
+    private readonly bool _renew;
     private readonly Client[] _clients;
 
     /// <param name="inputs">Clean inputs in [0, 1].</param>
@@ -17,8 +18,10 @@ internal sealed class CleanClients
     /// <param name="clientsPerHabit">Clients of each habit.</param>
     /// <param name="side">Side of square grey images; 0 where inputs are none.</param>
     /// <param name="labels">Class of every input; without it nobody sends one class only.</param>
-    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null)
+    /// <param name="renew">Square images are turned and moved a little whenever a client takes one up, so that the same few do not come back as nobody's inputs do.</param>
+    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null, bool renew = false)
     {
+        _renew = renew;
         _inputs = inputs;
         _random = new Random(seed);
         _side = side;
@@ -40,7 +43,7 @@ internal sealed class CleanClients
     public (string Client, IReadOnlyList<float[]> Queries) Next()
     {
         var client = _clients[_random.Next(_clients.Length)];
-        var one = _inputs[_random.Next(_inputs.Count)];
+        var one = New(_random.Next(_inputs.Count));
         return (client.Name, client.Habit switch
         {
             "burst" => [.. Enumerable.Range(0, 6).Select(_ => Move(_inputs[_random.Next(_inputs.Count)]))],
@@ -48,9 +51,9 @@ internal sealed class CleanClients
             "duplicate" => [_inputs[(client.Cursor + _random.Next(10)) % _inputs.Count]],
             "augment" => [one, Vary(one, _random), Vary(one, _random)],
             "batch" => [.. Enumerable.Range(0, 8).Select(_ => Move(_inputs[client.Cursor++ % _inputs.Count]))],
-            "crawl" => [.. Enumerable.Range(0, 4).Select(_ => _inputs[(client.Cursor += 7) % _inputs.Count])],
+            "crawl" => [.. Enumerable.Range(0, 4).Select(_ => New((client.Cursor += 7) % _inputs.Count))],
             "resend" => Resend(client, one),
-            "one-class" => [_inputs[client.OfClass[_random.Next(client.OfClass.Length)]]],
+            "one-class" => [New(client.OfClass[_random.Next(client.OfClass.Length)])],
             _ => [one],
         });
     }
@@ -63,10 +66,14 @@ internal sealed class CleanClients
     }
 
     /// <summary>A square grey image turned by up to ten degrees and moved by up to one and a half pixels, bilinear.</summary>
-    public static float[] Deform(float[] image, int side, Random random)
+    /// <param name="image">The image.</param>
+    /// <param name="side">Its side.</param>
+    /// <param name="random">Dice.</param>
+    /// <param name="share">Of the angle and the way.</param>
+    public static float[] Deform(float[] image, int side, Random random, double share = 1)
     {
-        var angle = (random.NextDouble() - 0.5) * 20 * Math.PI / 180;
-        var (dx, dy) = ((random.NextDouble() - 0.5) * 3, (random.NextDouble() - 0.5) * 3);
+        var angle = (random.NextDouble() - 0.5) * 20 * share * Math.PI / 180;
+        var (dx, dy) = ((random.NextDouble() - 0.5) * 3 * share, (random.NextDouble() - 0.5) * 3 * share);
         var (cos, sin) = (Math.Cos(angle), Math.Sin(angle));
         var middle = (side - 1) / 2.0;
         var result = new float[image.Length];
@@ -83,6 +90,8 @@ internal sealed class CleanClients
 
         float At(int x, int y) => x >= 0 && x < side && y >= 0 && y < side ? image[(y * side) + x] : 0;
     }
+
+    private float[] New(int input) => _renew ? Deform(_inputs[input], _side, _random, 0.5) : _inputs[input];
 
     private float[] Move(float[] input) => _side > 0 && _side * _side == input.Length ? Deform(input, _side, _random) : input;
 

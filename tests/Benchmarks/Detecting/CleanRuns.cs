@@ -11,7 +11,7 @@ internal static class CleanRuns
     /// <summary>Feeds so many clean queries to the monitors and counts their alarms.</summary>
     public static async Task<CleanResult> RunAsync(Digits digits, IReadOnlyList<string> kinds, int queries, double level)
     {
-        var traffic = new CleanClients(digits.Inputs[4_000..5_000], 11, ClientsPerHabit, 28, digits.Labels[4_000..5_000]);
+        var traffic = new CleanClients(digits.Inputs[4_000..5_000], 11, ClientsPerHabit, 28, digits.Labels[4_000..5_000], renew: true);
         var monitors = kinds.Select(k => (Kind: k, Created: digits.Create(k, level))).ToArray();
         var sent = 0;
         var spent = monitors.ToDictionary(m => m.Kind, _ => TimeSpan.Zero, StringComparer.Ordinal);

@@ -80,12 +80,12 @@ internal sealed class Digits : IDisposable
     }
 
     /// <summary>A new monitor of a kind with its evidence.</summary>
-    public (IMonitor Monitor, SubjectSink Sink) Create(string kind, double level, long unitNano = 1)
+    public (IMonitor Monitor, SubjectSink Sink) Create(string kind, double level, int step = 1)
     {
         var profile = Profile.Profile.Monitors.Single(m => m.Name == kind);
         var options = MonitorOptions.Create(_kinds[kind], Options(kind));
         var monitor = _kinds[kind].Create(new MonitorContext(kind, Description, options, profile.Parameters, ProfileFitter.Seed(kind, Description)));
-        return (monitor, new SubjectSink(monitor, profile, level, unitNano));
+        return (monitor, new SubjectSink(monitor, profile, level, step));
     }
 
     /// <summary>Probabilities, embeddings and features.</summary>

@@ -63,8 +63,8 @@ internal static class ExtractionRuns
         var alarms = new SortedDictionary<string, int?>(StringComparer.Ordinal);
         foreach (var kind in kinds)
         {
-            // A unit of the log time is a second, in which honest clients ask about once.
-            var sink = digits.Create(kind, level, second).Sink;
+            // A unit of the evidence's time is a second, in which honest clients ask about once.
+            var sink = digits.Create(kind, level, secondsBetween).Sink;
             for (var start = 0; start < thief.Queries.Count && sink.Alarms.Count == 0; start += Batch)
             {
                 var count = Math.Min(Batch, thief.Queries.Count - start);

@@ -68,7 +68,7 @@ internal static class FlightRuns
         {
             var fitted = profile.Profile.Monitors.Single(m => m.Name == kind);
             var monitor = kinds[kind].Create(new MonitorContext(kind, description, MonitorOptions.Create(kinds[kind]), fitted.Parameters, ProfileFitter.Seed(kind, description)));
-            return new SubjectSink(monitor, fitted, level, 1);
+            return new SubjectSink(monitor, fitted, level);
         }
 
         RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string> who, int first)

@@ -41,7 +41,7 @@ internal static class LeakageRuns
         }
 
         var (_, calm) = Membership(membership);
-        var traffic = new CleanClients(inputs[4_000..5_000], 9, 10, 28, digits.Labels[4_000..5_000]);
+        var traffic = new CleanClients(inputs[4_000..5_000], 9, 10, 28, digits.Labels[4_000..5_000], renew: true);
         while (calm.Rows < 20_000)
         {
             var (client, queries) = traffic.Next();
@@ -59,7 +59,7 @@ internal static class LeakageRuns
 
         async Task<ScenarioResult.Run> TextAsync(string kind, IMonitor monitor, Func<int, string> leaking, int leak, Random random)
         {
-            var sink = new SubjectSink(monitor, null, level, 1);
+            var sink = new SubjectSink(monitor, null, level);
             for (var answer = 0; answer < Answers && sink.Alarms.Count == 0; answer++)
             {
                 await sink.FeedAsync(Text(text, "what do you know?", answer == leak ? leaking(answer) : Chatter(random), answer)).ConfigureAwait(false);
@@ -74,7 +74,7 @@ internal static class LeakageRuns
         async Task<ScenarioResult.Run> PrecisionAsync(int leak, Random random)
         {
             var model = text with { Outputs = [new("probabilities", 2, OutputRole.Probabilities)] };
-            var sink = new SubjectSink(new PrecisionMonitor(model, new PrecisionOptions()), null, level, 1);
+            var sink = new SubjectSink(new PrecisionMonitor(model, new PrecisionOptions()), null, level);
             for (var answer = 0; answer < Answers && sink.Alarms.Count == 0; answer++)
             {
                 var rounded = Math.Round(random.NextDouble(), 2);
@@ -89,7 +89,7 @@ internal static class LeakageRuns
         (IMonitor Monitor, SubjectSink Sink) Membership((IMonitorKind Kind, FittedParameters Fitted, MembershipOptions Options) m)
         {
             var monitor = m.Kind.Create(new MonitorContext("membership", Digits.Description, m.Options, m.Fitted.Bytes, Digits.Seed));
-            return (monitor, new SubjectSink(monitor, null, level, 1));
+            return (monitor, new SubjectSink(monitor, null, level));
         }
     }
 

@@ -7,9 +7,9 @@ namespace Monitoring.Benchmarks.Detecting;
 /// <summary>The runtime's evidence about one monitor at a fixed level, from rows in order: a stream per subject for what is observed or bet, absolute evidence, reports.</summary>
 /// <param name="monitor">The monitor.</param>
 /// <param name="profile">Its profile; null for one that observes nothing.</param>
-/// <param name="level">Units of time per false alarm of a subject.</param>
-/// <param name="unitNano">The unit.</param>
-internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, double level, long unitNano) : IObservationSink
+/// <param name="level">Queries of a subject per false alarm, at one a unit of time.</param>
+/// <param name="step">Units of time between a subject's queries: every subject has a clock of its own, so that what others ask does not age its evidence.</param>
+internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, double level, int step = 1) : IObservationSink
 {
     private readonly Dictionary<string, EvidenceStream> _streams = new(StringComparer.Ordinal);
     private readonly HashSet<string> _above = new(StringComparer.Ordinal);
@@ -87,10 +87,10 @@ internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, dou
         if (!_streams.TryGetValue(_subject, out var stream))
         {
             var variables = monitor.Variables.Select((v, i) => new StreamVariable(i, v, profile?.Variables[i] ?? new VariableProfile(v.Name, null, 0, double.NaN, 0, []))).Where(v => v.Variable.Type == VariableType.Bet || v.Profile.Reference is not null).ToArray();
-            _streams.Add(_subject, stream = new EvidenceStream(variables, level * variables.Max(v => v.Profile.LevelFactor), unitNano, new EvidenceOptions()));
+            _streams.Add(_subject, stream = new EvidenceStream(variables, level * variables.Max(v => v.Profile.LevelFactor), 1, new EvidenceOptions()));
         }
 
-        var seen = stream.Draw([.. stream.Variables.Select(v => _values[v.Index])], _row, 0);
+        var seen = stream.Draw([.. stream.Variables.Select(v => _values[v.Index])], _row with { TimeUnixNano = (stream.Draws + 1) * step }, 0);
         if (seen == LatchEvent.Alarm)
         {
             Alarms.Add((_number, _subject));
