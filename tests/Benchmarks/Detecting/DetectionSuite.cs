@@ -176,7 +176,7 @@ internal static class DetectionSuite
         ## Clean traffic
 
         Habits: steady, bursts and batches (digits turned by up to 10° and moved by up to 1.5 pixels), retries, ten inputs again and again, three versions of every input, crawls, re-sending of old and new inputs, one class only; ten clients of
-each. Every input taken up is turned by up to 5° and moved by up to 0.75 pixels, in the profile too: a thousand digits stand for a hundred thousand.
+        each. Every input taken up is turned by up to 5° and moved by up to 0.75 pixels, in the profile too: a thousand digits stand for a hundred thousand.
 
         {Calm(calm)}
 
