@@ -41,9 +41,9 @@ public abstract class CrossingKind<TOptions> : MonitorKind<TOptions>, IPrefersOu
             throw new FitException($"{Name} watches at most {MaximumStreams} numbers, these are {columns.Count}: choose with 'on', for example a loss, a score or the entropy of the output");
         }
 
-        var output = new ArrayBufferWriter<byte>();
-        new CanonicalWriter(output).WriteByte(Version);
-        new CanonicalWriter(output).WriteCount(columns.Count);
+        var streams = new ArrayBufferWriter<byte>();
+        var kept = 0;
+        var fewest = int.MaxValue;
         var looks = Math.Clamp(AllLooks / columns.Count, 1_024, MostLooks);
         foreach (var (name, position) in columns)
         {
@@ -51,7 +51,9 @@ public abstract class CrossingKind<TOptions> : MonitorKind<TOptions>, IPrefersOu
             double[] known = [.. Values(context.Reference.Fit, position).Take(options.Memory)], clean = Values(context.Reference.Calibration, position);
             if (known.Length + clean.Length < MinimumRows || known.Length < 20 || clean.Length < 20)
             {
-                throw new FitException($"{Name} needs at least {MinimumRows} reference rows with a value of {name}, got {known.Length + clean.Length}");
+                fewest = Math.Min(fewest, known.Length + clean.Length);
+                context.Warn(string.Create(CultureInfo.InvariantCulture, $"{name} has {known.Length + clean.Length} clean values, {MinimumRows} are needed: not watched"));
+                continue;
             }
 
             var mean = known.Average();
@@ -72,11 +74,22 @@ public abstract class CrossingKind<TOptions> : MonitorKind<TOptions>, IPrefersOu
                 context.Warn(string.Create(CultureInfo.InvariantCulture, $"{name} crosses on clean data at up to {hazard[^1]:P0} of looks: only a large change can be proved"));
             }
 
-            var writer = new CanonicalWriter(output);
+            var writer = new CanonicalWriter(streams);
+            writer.WriteCount(position);
             writer.WriteDoubles([mean, deviation, .. hazard]);
             writer.WriteBytes(primed.WrittenSpan);
+            kept++;
         }
 
+        if (kept == 0)
+        {
+            throw new FitException($"{Name} needs at least {MinimumRows} reference rows with a value, got {fewest}");
+        }
+
+        var output = new ArrayBufferWriter<byte>();
+        new CanonicalWriter(output).WriteByte(Version);
+        new CanonicalWriter(output).WriteCount(kept);
+        output.Write(streams.WrittenSpan);
         return ValueTask.FromResult(new FittedParameters(output.WrittenMemory.ToArray()));
     }
 
@@ -89,18 +102,14 @@ public abstract class CrossingKind<TOptions> : MonitorKind<TOptions>, IPrefersOu
             throw new InvalidDataException($"{Name}: parameters of an unknown version");
         }
 
-        var columns = Columns(context.Model);
-        if (reader.ReadCount() != columns.Count)
-        {
-            throw new InvalidDataException($"{Name}: parameters of another model");
-        }
-
+        var names = Columns(context.Model).ToDictionary(c => c.Position, c => c.Name);
         var streams = new List<WatchedStream>();
-        foreach (var (name, position) in columns)
+        for (var left = reader.ReadLength(3); left > 0; left--)
         {
+            var position = checked((int)reader.ReadCount());
             var numbers = reader.ReadDoubles();
             var primed = reader.ReadBytes().ToArray();
-            if (numbers.Length != 2 + CrossingHazard.Classes)
+            if (numbers.Length != 2 + CrossingHazard.Classes || !names.TryGetValue(position, out var name))
             {
                 throw new InvalidDataException($"{Name}: parameters of another shape");
             }

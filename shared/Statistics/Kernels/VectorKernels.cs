@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Monitoring.Statistics;
 
@@ -45,69 +44,16 @@ internal static class VectorKernels
         }
     }
 
-    /// <summary>product = Σ_r weights[r]·(row r of the matrix); rows of <paramref name="stride"/> numbers, a multiple of eight.</summary>
-    public static void Combine(ReadOnlySpan<double> matrix, int stride, ReadOnlySpan<double> weights, Span<double> product)
+    /// <summary>target[i] = target[i]·scale + values[i]·factor; lengths are equal multiples of eight.</summary>
+    public static void ScaleAndAdd(Span<double> target, double scale, ReadOnlySpan<double> values, double factor)
     {
-        var rows = MemoryMarshal.Cast<double, Vector512<double>>(matrix);
-        var sums = MemoryMarshal.Cast<double, Vector512<double>>(product);
-        var width = stride / 8;
-        for (var first = 0; first < width; first += 4)
+        var a = new Vector<double>(scale);
+        var b = new Vector<double>(factor);
+        var targets = MemoryMarshal.Cast<double, Vector<double>>(target);
+        var vectors = MemoryMarshal.Cast<double, Vector<double>>(values)[..targets.Length];
+        for (var i = 0; i < targets.Length; i++)
         {
-            var count = Math.Min(4, width - first);
-            Vector512<double> a = default, b = default, c = default, d = default;
-            for (var r = 0; r < weights.Length; r++)
-            {
-                var weight = Vector512.Create(weights[r]);
-                var row = rows.Slice((r * width) + first, count);
-                a = Vector512.FusedMultiplyAdd(row[0], weight, a);
-                b = count > 1 ? Vector512.FusedMultiplyAdd(row[1], weight, b) : b;
-                c = count > 2 ? Vector512.FusedMultiplyAdd(row[2], weight, c) : c;
-                d = count > 3 ? Vector512.FusedMultiplyAdd(row[3], weight, d) : d;
-            }
-
-            Store(sums.Slice(first, count), a, b, c, d);
-        }
-    }
-
-    /// <summary>Row r of the matrix becomes scale·row + factors[r]·values; product = Σ_r weights[r]·(the new row r).</summary>
-    public static void UpdateAndCombine(Span<double> matrix, int stride, double scale, ReadOnlySpan<double> factors, ReadOnlySpan<double> values, ReadOnlySpan<double> weights, Span<double> product)
-    {
-        var rows = MemoryMarshal.Cast<double, Vector512<double>>(matrix);
-        var added = MemoryMarshal.Cast<double, Vector512<double>>(values);
-        var sums = MemoryMarshal.Cast<double, Vector512<double>>(product);
-        var scaling = Vector512.Create(scale);
-        var width = stride / 8;
-        for (var first = 0; first < width; first += 4)
-        {
-            var count = Math.Min(4, width - first);
-            Vector512<double> a = default, b = default, c = default, d = default;
-            for (var r = 0; r < weights.Length; r++)
-            {
-                var weight = Vector512.Create(weights[r]);
-                var factor = Vector512.Create(factors[r]);
-                var row = rows.Slice((r * width) + first, count);
-                row[0] = Vector512.FusedMultiplyAdd(added[first], factor, row[0] * scaling);
-                a = Vector512.FusedMultiplyAdd(row[0], weight, a);
-                if (count > 1)
-                {
-                    row[1] = Vector512.FusedMultiplyAdd(added[first + 1], factor, row[1] * scaling);
-                    b = Vector512.FusedMultiplyAdd(row[1], weight, b);
-                }
-
-                if (count > 2)
-                {
-                    row[2] = Vector512.FusedMultiplyAdd(added[first + 2], factor, row[2] * scaling);
-                    c = Vector512.FusedMultiplyAdd(row[2], weight, c);
-                }
-
-                if (count > 3)
-                {
-                    row[3] = Vector512.FusedMultiplyAdd(added[first + 3], factor, row[3] * scaling);
-                    d = Vector512.FusedMultiplyAdd(row[3], weight, d);
-                }
-            }
-
-            Store(sums.Slice(first, count), a, b, c, d);
+            targets[i] = Vector.FusedMultiplyAdd(vectors[i], b, targets[i] * a);
         }
     }
 
@@ -137,24 +83,5 @@ internal static class VectorKernels
         }
 
         return sum;
-    }
-
-    private static void Store(Span<Vector512<double>> target, Vector512<double> a, Vector512<double> b, Vector512<double> c, Vector512<double> d)
-    {
-        target[0] = a;
-        if (target.Length > 1)
-        {
-            target[1] = b;
-        }
-
-        if (target.Length > 2)
-        {
-            target[2] = c;
-        }
-
-        if (target.Length > 3)
-        {
-            target[3] = d;
-        }
     }
 }

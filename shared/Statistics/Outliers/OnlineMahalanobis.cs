@@ -105,21 +105,20 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var previous = new double[stride];
         var current = new double[stride];
         var product = new double[stride];
-        var image = new double[stride];
-        var factors = new double[d];
         for (var i = 0; i < scores.Length; i++)
         {
             var before = (double)(_count + i);
-            Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
             if (inverse is not null)
             {
-                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted; the new inverse meets the row while it is written.
+                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted.
                 var scale = (before - 1) / (before - 2);
-                VectorKernels.Combine(inverse, stride, previous.AsSpan(0, d), product);
+                SymmetricProduct(inverse, previous, product, d);
                 TensorPrimitives.Multiply(product, scale, product);
                 var denominator = before + TensorPrimitives.Dot<double>(previous, product);
-                TensorPrimitives.Multiply(product.AsSpan(0, d), -1 / denominator, factors);
-                VectorKernels.UpdateAndCombine(inverse, stride, scale, factors, product, current.AsSpan(0, d), image);
+                for (var r = 0; r < d; r++)
+                {
+                    VectorKernels.ScaleAndAdd(inverse.AsSpan(r * stride, stride), scale, product, -product[r] / denominator);
+                }
             }
             else if (SymmetricMatrix.Cholesky(covariance, d) is { } factor && SymmetricMatrix.Determinant(factor, d) > MinimumDeterminant)
             {
@@ -129,8 +128,6 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
                 {
                     dense.AsSpan(r * d, d).CopyTo(inverse.AsSpan(r * stride));
                 }
-
-                VectorKernels.Combine(inverse, stride, current.AsSpan(0, d), image);
             }
 
             Coordinates(learned.AsSpan(i * columns, columns), basis, previous.AsSpan(0, d));
@@ -149,7 +146,9 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
                 continue;
             }
 
-            scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, image));
+            Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
+            SymmetricProduct(inverse, current, product, d);
+            scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, product));
         }
     }
 
