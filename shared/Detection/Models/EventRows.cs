@@ -1,4 +1,6 @@
+using Google.Protobuf;
 using Monitoring.Contracts;
+using Monitoring.EventLog;
 using Monitoring.Statistics;
 
 namespace Monitoring.Detection;
@@ -9,8 +11,14 @@ public static class EventRows
     /// <summary>The rows of an event, columnar; null where the event does not fit the model's schema.</summary>
     public static RowBatch? Read(ModelDescription model, InferenceEvent inference)
     {
+        var reader = new EventReader();
+        if (!reader.TryRead(new LogEntry(Topics.InferenceEvents, 0, 0, 0, default, inference.ToByteArray(), []), out var decoded, out _))
+        {
+            return null;
+        }
+
         var builder = new RowBatchBuilder(model);
-        builder.Add(inference, 0, 0, new AdmissionRule(new AdmissionSettings()));
+        builder.Add(decoded, reader.Tensors, new AdmissionRule(new AdmissionSettings()));
         var batch = builder.Build();
         return batch.Count == 0 || (batch.Count == 1 && IsUnreadable(batch.Input(0))) ? null : batch;
     }
