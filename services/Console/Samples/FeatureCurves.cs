@@ -83,7 +83,7 @@ internal sealed class FeatureCurves(IEventLog log, SampleReader samples)
             return;
         }
 
-        if (call.Model != model || samples.Describe(call) is not { } description || description.Schema.Image is not null || EventRows.Read(description, call) is not { } batch)
+        if (call.Model != model || samples.Describe(call) is not { } description || description.Schema.Image is not null || EventRowReader.Read(description, call) is not { } batch)
         {
             return;
         }

@@ -30,7 +30,7 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
             return Unreadable(evidence, call, "too large for the log: it lies in the artifact store");
         }
 
-        if (Describe(call) is not { } model || EventRows.Read(model, call) is not { } batch)
+        if (Describe(call) is not { } model || EventRowReader.Read(model, call) is not { } batch)
         {
             return Unreadable(evidence, call, call.Violations.Count > 0 ? $"does not fit the schema: {call.Violations[0].Feature} {call.Violations[0].Kind}" : "does not fit the model's schema");
         }
@@ -70,7 +70,7 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
         Parse(evidence) is { } call
         && Describe(call) is { Schema: { Image: { } image } schema } model
         && !schema.Features[0].Sensitive
-        && EventRows.Read(model, call) is { } batch
+        && EventRowReader.Read(model, call) is { } batch
             ? (image, batch.Input(0).ToArray())
             : null;
 

@@ -6,7 +6,7 @@ using Monitoring.Statistics;
 namespace Monitoring.Detection;
 
 /// <summary>Reads events as rows for people: the same way as the monitors do.</summary>
-public static class EventRows
+public static class EventRowReader
 {
     /// <summary>The rows of an event, columnar; null where the event does not fit the model's schema.</summary>
     public static RowBatch? Read(ModelDescription model, InferenceEvent inference)
