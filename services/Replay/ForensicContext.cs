@@ -41,16 +41,7 @@ internal sealed class ForensicContext : IAsyncDisposable
 
         try
         {
-            var schemas = new Dictionary<string, ModelSchema>(StringComparer.Ordinal);
-            foreach (var model in configuration.Value.Models)
-            {
-                if (model.Schema is { } file)
-                {
-                    schemas[model.Name] = SchemaFile.Read(configuration.Resolve(file));
-                }
-            }
-
-            return new ForensicContext(configuration, EventLogFactory.Create(configuration, TimeProvider.System, NullLoggerFactory.Instance, readOnly: true), schemas);
+            return new ForensicContext(configuration, EventLogFactory.Create(configuration, TimeProvider.System, NullLoggerFactory.Instance, readOnly: true), ReadSchemas(configuration));
         }
         catch (Exception e) when (e is EventLogException or InvalidDataException or IOException)
         {
@@ -58,6 +49,10 @@ internal sealed class ForensicContext : IAsyncDisposable
             return null;
         }
     }
+
+    /// <summary>Schemas by model name; models without a schema file are absent.</summary>
+    public static Dictionary<string, ModelSchema> ReadSchemas(LoadedConfiguration configuration) =>
+        configuration.Value.Models.Where(m => m.Schema is not null).ToDictionary(m => m.Name, m => SchemaFile.Read(configuration.Resolve(m.Schema!)), StringComparer.Ordinal);
 
     /// <summary>A time of an option in nanoseconds.</summary>
     public static long Time(string? text, long absent, string option) =>

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Hosting;
 using Monitoring.Replay.Evidence;
+using Monitoring.Replay.Exchange;
 using Monitoring.Replay.Feedback;
 
 namespace Monitoring.Replay;
@@ -11,7 +12,15 @@ public sealed class ReplayModule : IServiceModule
 {
     public string Name => "replay";
 
-    public void ConfigureServices(IServiceCollection services) => services.AddHostedService<EvidenceService>();
+    public void ConfigureServices(IServiceCollection services)
+    {
+        services.AddSingleton<OpenSegments>();
+        services.AddHostedService<EvidenceService>();
+    }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints) => endpoints.MapFeedback();
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapFeedback();
+        endpoints.MapExchange();
+    }
 }

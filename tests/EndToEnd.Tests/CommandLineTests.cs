@@ -12,7 +12,7 @@ public sealed class CommandLineTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Demo_loses_nothing_finds_both_changes_and_stays_quiet_on_clean_traffic()
+    public async Task Demo_goes_the_whole_way_and_stays_quiet_on_clean_traffic()
     {
         var json = _directory.File("demo.json");
         var (exit, output) = await RunAsync("demo", "--duration", "30s", "--exit", "--json", json, "--data", _directory.File("data"), "--seed", "20261122");
@@ -24,6 +24,27 @@ public sealed class CommandLineTests : IDisposable
         Assert.All(root.GetProperty("changes").EnumerateArray(), c => Assert.True(c.GetProperty("found").GetBoolean(), output));
         Assert.All(root.GetProperty("monitors").EnumerateArray(), m => Assert.Equal(0, m.GetProperty("falseAlarms").GetInt32()));
         Assert.True(root.GetProperty("replay").GetProperty("identical").GetBoolean(), output);
+
+        // The attack became an incident; one of the digits is explained by a picture; the incident's bundle verifies and one flipped bit of it is named.
+        var attack = root.GetProperty("attack");
+        Assert.True(attack.GetProperty("found").GetBoolean(), output);
+        Assert.InRange(attack.GetProperty("queriesToDetect").GetInt64(), 2, attack.GetProperty("queries").GetInt64());
+        Assert.NotEmpty(attack.GetProperty("incident").GetString()!);
+        var png = await File.ReadAllBytesAsync(root.GetProperty("explanation").GetProperty("png").GetString()!, TestContext.Current.CancellationToken);
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], png[..4]);
+        var evidence = root.GetProperty("evidence");
+        Assert.True(evidence.GetProperty("verified").GetBoolean(), output);
+        Assert.True(evidence.GetProperty("sealedRecords").GetInt32() > 0, output);
+        var tamper = evidence.GetProperty("tamper");
+        Assert.True(tamper.GetProperty("detected").GetBoolean(), output);
+        Assert.NotEmpty(tamper.GetProperty("what").GetString()!);
+        var bundle = evidence.GetProperty("bundle").GetString()!;
+        var key = Path.Combine(_directory.File("data"), "keys", "evidence.pem.pub");
+        Assert.Equal(0, (await RunAsync("evidence", "verify", bundle, "--key", key)).Exit);
+        var bytes = await File.ReadAllBytesAsync(bundle, TestContext.Current.CancellationToken);
+        bytes[tamper.GetProperty("at").GetInt64()] ^= 1;
+        await File.WriteAllBytesAsync(bundle, bytes, TestContext.Current.CancellationToken);
+        Assert.Equal(1, (await RunAsync("evidence", "verify", bundle, "--key", key)).Exit);
         Assert.True(exit == 0, output);
     }
 

@@ -16,6 +16,12 @@ internal sealed class DemoAccounting
 
     public List<Notification> Notifications { get; } = [];
 
+    /// <summary>Explanations in the order of their append.</summary>
+    public List<Explanation> Explanations { get; } = [];
+
+    /// <summary>Times of the attacker's calls in log order.</summary>
+    public List<long> AttackTimes { get; } = [];
+
     /// <summary>Events of each model in log order, by the time of their call.</summary>
     public Dictionary<string, List<long>> CallTimes { get; } = new(StringComparer.Ordinal);
 
@@ -31,13 +37,17 @@ internal sealed class DemoAccounting
                 continue;
             }
 
-            result._events[(entry.Partition, entry.Offset)] = new Captured(inference.Model, inference.TimeUnixNano);
+            result._events[(entry.Partition, entry.Offset)] = new Captured(inference.TimeUnixNano, DemoAttack.IsOwn(inference.RequestId));
             if (!result.CallTimes.TryGetValue(inference.Model, out var times))
             {
                 result.CallTimes[inference.Model] = times = [];
             }
 
             times.Add(inference.TimeUnixNano);
+            if (DemoAttack.IsOwn(inference.RequestId))
+            {
+                result.AttackTimes.Add(inference.TimeUnixNano);
+            }
         }
 
         result.CapturedEvents = ids.Count;
@@ -49,6 +59,11 @@ internal sealed class DemoAccounting
         await foreach (var entry in ReadAllAsync(log, Topics.Notifications, cancellationToken).ConfigureAwait(false))
         {
             result.Notifications.Add(Notification.Parser.ParseFrom(entry.Value!.Value.Span));
+        }
+
+        await foreach (var entry in ReadAllAsync(log, Topics.Explanations, cancellationToken).ConfigureAwait(false))
+        {
+            result.Explanations.Add(Explanation.Parser.ParseFrom(entry.Value!.Value.Span));
         }
 
         return result;
@@ -75,6 +90,10 @@ internal sealed class DemoAccounting
     /// <summary>Calls of the model made after <paramref name="from"/> and up to <paramref name="to"/>, both in nanoseconds since the epoch.</summary>
     public long CallsBetween(string model, long from, long to) => CallTimes.TryGetValue(model, out var times) ? times.Count(t => t > from && t <= to) : 0;
 
+    /// <summary>Whether the call whose event crossed the level was the attacker's.</summary>
+    public bool IsAttack(Finding finding) =>
+        _events.TryGetValue((finding.Position.InputPartition, finding.Position.InputOffset), out var captured) && captured.IsAttack;
+
     private static async IAsyncEnumerable<LogEntry> ReadAllAsync(IEventLog log, string topic, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var partitions = await log.GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
@@ -88,5 +107,5 @@ internal sealed class DemoAccounting
         }
     }
 
-    private readonly record struct Captured(string Model, long TimeUnixNano);
+    private readonly record struct Captured(long TimeUnixNano, bool IsAttack);
 }

@@ -52,6 +52,7 @@ internal sealed class DemoAssets
             # Written by the demo. Everything here may stand in a file of your own.
             data: .
             api: { listen: ['http://127.0.0.1:{{port}}'] }
+            evidence: { segmentRecords: 512 }
             models:
               - name: digits
                 onnx: { path: '{{Path.Combine(Folder, "digits.onnx")}}', sha256: {{Hash("digits.onnx")}} }
@@ -60,6 +61,11 @@ internal sealed class DemoAssets
                 reference: digits-reference.npy
                 client: ['header:X-Client']
                 trustedProxies: [127.0.0.1]
+                monitors:
+                  - kind: evidence
+                  - kind: outlier
+                  - kind: quality
+                  - kind: query-similarity
               - name: flights
                 onnx: { path: '{{Path.Combine(Folder, "flights.onnx")}}', sha256: {{Hash("flights.onnx")}} }
                 schema: '{{Path.Combine(Folder, "flights.schema.json")}}'

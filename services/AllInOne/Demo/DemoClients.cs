@@ -61,6 +61,9 @@ internal sealed class DemoClients : IDisposable
         return Task.WhenAll(Enumerable.Range(0, clients).Select(i => RunClientAsync(stream, i, callsPerSecond / clients, cancellationToken)));
     }
 
+    /// <summary>Counts a call that another caller than these clients made.</summary>
+    public void Count(string model, bool served) => (served ? _served : _failed).AddOrUpdate(model, 1, (_, n) => n + 1);
+
     public void Dispose() => _http.Dispose();
 
     private async Task RunClientAsync(DemoStream stream, int index, double callsPerSecond, CancellationToken cancellationToken)
@@ -87,7 +90,7 @@ internal sealed class DemoClients : IDisposable
 
             var row = _changed ? stream.Changed(random) : stream.Clean(random);
             var ok = await CallAsync(stream, name, row).ConfigureAwait(false);
-            (ok ? _served : _failed).AddOrUpdate(stream.Model, 1, (_, n) => n + 1);
+            Count(stream.Model, ok);
         }
     }
 

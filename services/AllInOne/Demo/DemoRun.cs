@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -10,12 +12,19 @@ using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
+using Monitoring.Replay.Evidence;
 using Monitoring.Replay.Replaying;
 
 namespace Monitoring.AllInOne.Demo;
 
 /// <summary>One run of the demo.</summary>
-internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string folder, int seed, TimeSpan duration, double callsPerSecond)
+/// <param name="modules">All modules.</param>
+/// <param name="folder">Data folder.</param>
+/// <param name="results">Where the explained digit and the evidence bundle are kept.</param>
+/// <param name="seed">Seed.</param>
+/// <param name="duration">How long clients call.</param>
+/// <param name="callsPerSecond">Per model.</param>
+internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string folder, string results, int seed, TimeSpan duration, double callsPerSecond)
 {
     private const int ClientsPerModel = 6;
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(500);
@@ -48,8 +57,9 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         Console.WriteLine($"serving at {server}; metrics at {new Uri(server, "/metrics")}; {ClientsPerModel} clients a model, {callsPerSecond} calls/s a model, for {Duration.Format(duration)}");
 
         using var clients = new DemoClients(server, _time, seed);
-        var changedAt = await TrafficAsync(clients, assets, app.Services, receiver, cancellationToken).ConfigureAwait(false);
-        var report = await SettleAsync(clients, assets, app.Services, receiver, changedAt, cancellationToken).ConfigureAwait(false);
+        using var attack = new DemoAttack(server, assets, clients, _time, seed);
+        var changedAt = await TrafficAsync(clients, attack, assets, app.Services, receiver, cancellationToken).ConfigureAwait(false);
+        var report = await SettleAsync(server, clients, attack, assets, app.Services, receiver, changedAt, cancellationToken).ConfigureAwait(false);
         Print(report);
         await VerbOptions.WriteJsonAsync(json, report, cancellationToken).ConfigureAwait(false);
         if (!exit)
@@ -68,13 +78,18 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         return report.Failures.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
-    /// <summary>Clients call; at a moment drawn from the seed, between 40 and 60 % of the time, what they send changes. Returns that moment.</summary>
-    private async Task<DateTimeOffset> TrafficAsync(DemoClients clients, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, CancellationToken cancellationToken)
+    /// <summary>
+    /// Clients call; at a moment drawn from the seed, between 40 and 60 % of the time, what they send changes; half-way from there to the end another client
+    /// attacks. Returns the moment of the change.
+    /// </summary>
+    private async Task<DateTimeOffset> TrafficAsync(DemoClients clients, DemoAttack attack, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, CancellationToken cancellationToken)
     {
         var changeAfter = duration * (0.4 + (0.2 * new Random(seed ^ 0x5EED).NextDouble()));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var start = _time.GetTimestamp();
         var calling = Task.WhenAll(assets.Streams.Select(s => clients.RunAsync(s, ClientsPerModel, callsPerSecond, stop.Token)));
+        var attacking = Task.CompletedTask;
+        var attacks = false;
         var changedAt = default(DateTimeOffset);
         while (_time.GetElapsedTime(start) is var elapsed && elapsed < duration)
         {
@@ -85,27 +100,41 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
                 _changedAfter = elapsed;
             }
 
+            if (!attacks && elapsed >= changeAfter + ((duration - changeAfter) / 2))
+            {
+                attacks = true;
+                attacking = attack.RunAsync(stop.Token);
+            }
+
             View(elapsed, clients, services, receiver);
             await Task.Delay(s_tick, _time, cancellationToken).ConfigureAwait(false);
         }
 
         await stop.CancelAsync().ConfigureAwait(false);
         await calling.ConfigureAwait(false);
+        await attacking.ConfigureAwait(false);
         return changedAt;
     }
 
     /// <summary>Waits until every call is an event, every group has read it, and every message has arrived; then adds up.</summary>
-    private async Task<DemoReport> SettleAsync(DemoClients clients, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, DateTimeOffset changedAt, CancellationToken cancellationToken)
+    private async Task<DemoReport> SettleAsync(Uri server, DemoClients clients, DemoAttack attack, DemoAssets assets, IServiceProvider services, WebhookReceiver receiver, DateTimeOffset changedAt, CancellationToken cancellationToken)
     {
         var log = services.GetRequiredService<IEventLog>();
         var groups = services.GetServices<MonitorGroupService>().Where(g => g.WatchesModels).ToList();
+        using var http = new HttpClient { BaseAddress = server, Timeout = TimeSpan.FromSeconds(30) };
+        JsonElement? incident = null;
         var start = _time.GetTimestamp();
         while (_time.GetElapsedTime(start) < s_settleLimit)
         {
             var captured = await DemoAccounting.CountAsync(log, Topics.InferenceEvents, cancellationToken).ConfigureAwait(false);
             var found = await DemoAccounting.CountAsync(log, Topics.Findings, cancellationToken).ConfigureAwait(false);
             var told = await DemoAccounting.CountAsync(log, Topics.Notifications, cancellationToken).ConfigureAwait(false);
-            if (captured >= clients.Served && groups.All(g => g.EventsConsumed >= captured) && (found == 0 || (receiver.Deliveries.Count > 0 && told >= receiver.Deliveries.Count)))
+            var explained = await DemoAccounting.CountAsync(log, Topics.Explanations, cancellationToken).ConfigureAwait(false);
+            incident = await IncidentAsync(http, cancellationToken).ConfigureAwait(false);
+            if (captured >= clients.Served
+                && groups.All(g => g.EventsConsumed >= captured)
+                && (found == 0 || (receiver.Deliveries.Count > 0 && told >= receiver.Deliveries.Count && explained > 0))
+                && incident is { } opened && receiver.Deliveries.Any(d => d.Body.GetProperty("data").GetProperty("incident").GetString() == opened.GetProperty("id").GetString()))
             {
                 break;
             }
@@ -116,10 +145,47 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
         var accounting = await DemoAccounting.ReadAsync(log, cancellationToken).ConfigureAwait(false);
         var consumed = groups.Min(g => g.EventsConsumed);
         var replay = await ReplayCheck.RunAsync(services, cancellationToken).ConfigureAwait(false);
-        return Report(clients, assets, groups, receiver, changedAt, accounting, consumed, replay);
+        var explanation = Explain(accounting, services.GetRequiredService<LoadedConfiguration>());
+        var evidence = incident is null ? null : await EvidenceCheck.RunAsync(services, incident.Value.GetProperty("id").GetString()!, Path.Combine(results, "demo-evidence.zip"), PrintedRoots(receiver, incident.Value), seed, cancellationToken).ConfigureAwait(false);
+        return Report(clients, attack, assets, groups, receiver, changedAt, accounting, consumed, replay, explanation, incident, evidence);
     }
 
-    private DemoReport Report(DemoClients clients, DemoAssets assets, IReadOnlyList<MonitorGroupService> groups, WebhookReceiver receiver, DateTimeOffset changedAt, DemoAccounting accounting, long consumed, ReplayCheckResult replay)
+    /// <summary>The incident of the attack, as the API tells it; null while there is none.</summary>
+    private static async Task<JsonElement?> IncidentAsync(HttpClient http, CancellationToken cancellationToken)
+    {
+        var page = await http.GetFromJsonAsync<JsonElement>($"/api/incidents?model={DemoAttack.Model}&family=adversarial", cancellationToken).ConfigureAwait(false);
+        var items = page.GetProperty("incidents");
+        return items.GetArrayLength() > 0 ? items[items.GetArrayLength() - 1].Clone() : null;
+    }
+
+    /// <summary>Merkle roots that the messages about an incident have carried out of the house.</summary>
+    private static string[] PrintedRoots(WebhookReceiver receiver, JsonElement incident) =>
+    [
+        .. receiver.Deliveries.Select(d => d.Body.GetProperty("data"))
+            .Where(d => d.GetProperty("incident").GetString() == incident.GetProperty("id").GetString() && d.GetProperty("sealedRoot").ValueKind == JsonValueKind.Object)
+            .Select(d => d.GetProperty("sealedRoot").GetProperty("root").GetString()!)
+            .Distinct(StringComparer.Ordinal),
+    ];
+
+    /// <summary>Keeps the picture of an explained digit, of the attack's finding where there is one.</summary>
+    private ExplanationResult Explain(DemoAccounting accounting, LoadedConfiguration configuration)
+    {
+        var attacks = accounting.Findings.Where(f => accounting.IsAttack(f.Finding)).Select(f => f.Finding.Id).ToHashSet(StringComparer.Ordinal);
+        foreach (var explanation in accounting.Explanations.Where(e => e.Model == DemoAttack.Model).OrderByDescending(e => attacks.Contains(e.FindingId)))
+        {
+            var drawing = Path.Combine(configuration.DataDirectory, "explanations", explanation.Id + ".png");
+            if (File.Exists(drawing))
+            {
+                var kept = Path.Combine(results, "demo-explanation.png");
+                File.Copy(drawing, kept, overwrite: true);
+                return new ExplanationResult(kept, explanation.Model, explanation.Method, explanation.FindingId, explanation.EventId, explanation.Output, explanation.Value, accounting.Explanations.Count);
+            }
+        }
+
+        return new ExplanationResult(null, null, null, null, null, null, null, accounting.Explanations.Count);
+    }
+
+    private DemoReport Report(DemoClients clients, DemoAttack attack, DemoAssets assets, IReadOnlyList<MonitorGroupService> groups, WebhookReceiver receiver, DateTimeOffset changedAt, DemoAccounting accounting, long consumed, ReplayCheckResult replay, ExplanationResult explanation, JsonElement? incident, EvidenceCheckResult? evidence)
     {
         var change = (changedAt.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100;
         var monitors = groups.SelectMany(g => g.Status())
@@ -129,15 +195,17 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
             {
                 var findings = accounting.Findings.Where(f => f.Finding.Model == g.Key.Model && f.Finding.Monitor == g.Key.Monitor).Select(f => f.Finding).ToList();
                 var calls = findings.Select(f => accounting.CallTime(f)).ToList();
-                var first = calls.Where(t => t > change).Min();
+                var attacks = findings.Count(accounting.IsAttack);
+                var watchesAttackers = g.Key.Kind == DemoAttack.Monitor;
+                var first = calls.Where((t, i) => t > change && (!watchesAttackers || accounting.IsAttack(findings[i]))).Min();
                 var evidence = findings.Count > 0 ? findings[0].LogEvidence : g.Max(s => s.LogEvidence);
                 return new MonitorResult(
                     g.Key.Model,
                     g.Key.Kind,
                     double.IsFinite(evidence) ? evidence : null,
                     findings.Count,
-                    calls.Count(t => t <= change),
-                    first is { } at ? accounting.CallsBetween(g.Key.Model, change, at) : null);
+                    watchesAttackers ? findings.Count - attacks : calls.Count(t => t <= change),
+                    first is not { } at ? null : watchesAttackers ? accounting.AttackTimes.Count(t => t <= at) : accounting.CallsBetween(g.Key.Model, change, at));
             })
             .ToList();
         var toFinding = accounting.Findings.Select(f => accounting.CallTime(f.Finding) is { } call ? (f.AppendedUnixNano - call) / 1e6 : (double?)null).OfType<double>().ToList();
@@ -148,7 +216,9 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
             .Select(n => (arrived[n.Id] - callOf[n.FindingId]!.Value) / 1e6)
             .ToList();
         var lost = Math.Max(0, clients.Served - Math.Min(accounting.CapturedEvents, consumed));
-        var changes = assets.Streams.Select(s => new ChangeResult(s.Model, s.Change, _changedAfter.TotalSeconds, monitors.Any(m => m.Model == s.Model && m.DetectionDelayEvents is not null))).ToList();
+        var changes = assets.Streams.Select(s => new ChangeResult(s.Model, s.Change, _changedAfter.TotalSeconds, monitors.Any(m => m.Model == s.Model && m.Kind != DemoAttack.Monitor && m.DetectionDelayEvents is not null))).ToList();
+        var detected = monitors.FirstOrDefault(m => m.Kind == DemoAttack.Monitor)?.DetectionDelayEvents;
+        var attackResult = new AttackResult(attack.Name, DemoAttack.Model, DemoAttack.Client, attack.Queries, attack.FirstSuccess, detected is not null, detected, incident?.GetProperty("id").GetString(), incident?.GetProperty("sentence").GetString());
         var created = accounting.Notifications.Select(n => n.Id).Distinct(StringComparer.Ordinal).Count();
         var failed = accounting.Notifications.Where(n => n.Outcome == "failed").Select(n => n.Id).Distinct(StringComparer.Ordinal).Count();
         var failures = new List<string>();
@@ -165,6 +235,11 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
 
         Check(receiver.Deliveries.Count > 0, "no message arrived");
         Check(replay.Identical, $"the replay differs: {string.Join("; ", replay.Lines)}");
+        Check(attackResult.Found, $"the attack was not found in {attack.Queries} queries");
+        Check(attackResult.Incident is not null, "the attack opened no incident");
+        Check(explanation.Png is not null, "no digit was explained");
+        Check(evidence is { Verified: true }, evidence is null ? "no evidence bundle" : $"the evidence bundle does not verify: {string.Join("; ", evidence.Failures)}");
+        Check(evidence is null or { Tamper.Detected: true }, $"a flipped bit in byte {evidence?.Tamper.At} of the bundle was not found");
         return new DemoReport
         {
             Seed = seed,
@@ -173,6 +248,9 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
             Notifications = new NotificationCounts(created, receiver.Deliveries.Count, failed, receiver.Duplicates),
             Latency = new LatencyResult(Percentile99(toFinding), Percentile99(toWebhook)),
             Changes = changes,
+            Attack = attackResult,
+            Explanation = explanation,
+            Evidence = evidence,
             Replay = new ReplayOutcome(replay.Identical, replay.LiveFindings, replay.ReplayedFindings, replay.EventsPerSecond),
             Failures = failures,
         };
@@ -241,6 +319,22 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
 
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  messages: {report.Notifications.Delivered} delivered, {report.Notifications.Failed} failed, {report.Notifications.Duplicates} twice; call to finding p99 {report.Latency.CallToFindingP99Ms:F0} ms, call to webhook p99 {report.Latency.CallToWebhookP99Ms:F0} ms"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  replay of the whole run: {(report.Replay.Identical ? "the same findings, bit for bit" : "DIFFERENT findings")}, {report.Replay.EventsPerSecond:F0} events/s"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  attack {report.Attack.Name} by {report.Attack.Client}, {report.Attack.Queries} queries: {(report.Attack.Found ? $"found after {report.Attack.QueriesToDetect}" : "NOT FOUND")}{(report.Attack.FirstSuccess is { } won ? $", deceived the model after {won}" : "")}"));
+        if (report.Attack.Sentence is { } sentence)
+        {
+            Console.WriteLine($"    incident {report.Attack.Incident}: {sentence}");
+        }
+
+        if (report.Explanation.Png is { } png)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  why the model says {report.Explanation.Output} ({report.Explanation.Value:0.###}): {png}"));
+        }
+
+        if (report.Evidence is { } evidence)
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  evidence: {evidence.Bundle}, {evidence.SealedRecords} sealed records, {(evidence.Verified ? "verified" : "DOES NOT VERIFY")}; one flipped bit: {(evidence.Tamper.Detected ? evidence.Tamper.What : "NOT FOUND")}"));
+        }
+
         foreach (var failure in report.Failures)
         {
             Console.WriteLine($"  FAILED: {failure}");

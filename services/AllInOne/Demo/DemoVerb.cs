@@ -27,7 +27,7 @@ internal sealed class DemoVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var rate = new Option<double>("--rate") { Description = "Calls per second and model.", DefaultValueFactory = _ => 120 };
         var data = new Option<string?>("--data") { Description = "Folder to keep everything in; a temporary one when absent." };
         var json = VerbOptions.Json();
-        var command = new Command("demo", "Serve two real models, change their traffic at a random moment, and watch it being found.") { duration, exit, seed, rate, data, json };
+        var command = new Command("demo", "Serve two real models, change their traffic at a random moment, attack one of them, and watch it being found, explained, replayed and proved.") { duration, exit, seed, rate, data, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             if (!Duration.TryParse(parsed.GetRequiredValue(duration), out var length) || length < TimeSpan.FromSeconds(10))
@@ -37,7 +37,9 @@ internal sealed class DemoVerb(IReadOnlyList<IServiceModule> modules) : IVerb
             }
 
             var folder = Path.GetFullPath(parsed.GetValue(data) ?? Path.Combine(Path.GetTempPath(), $"monitoring-demo-{Guid.NewGuid():N}"));
-            var run = new DemoRun(modules, folder, parsed.GetValue(seed) ?? RandomNumberGenerator.GetInt32(int.MaxValue), length, parsed.GetValue(rate));
+            // What a person will look at stays: beside the report, or in the folder that is kept.
+            var results = parsed.GetValue(data) is null && parsed.GetValue(json) is { } report ? Path.GetDirectoryName(Path.GetFullPath(report))! : folder;
+            var run = new DemoRun(modules, folder, results, parsed.GetValue(seed) ?? RandomNumberGenerator.GetInt32(int.MaxValue), length, parsed.GetValue(rate));
             try
             {
                 return await run.RunAsync(parsed.GetValue(exit), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);

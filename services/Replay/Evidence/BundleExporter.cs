@@ -81,7 +81,8 @@ internal sealed class BundleExporter(IEventLog log, SigningKey key, TimeProvider
 
         foreach (var (name, path) in request.ModelFiles)
         {
-            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(File.OpenRead(path), cancellationToken).ConfigureAwait(false));
+            await using var file = File.OpenRead(path);
+            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken).ConfigureAwait(false));
             if (models.TryGetValue(name, out var found) && found != hash)
             {
                 throw new EvidenceException($"model {name}: the findings name the file with SHA-256 {found}, but '{path}' has {hash}");

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Monitoring.EventLog;
 
 namespace Monitoring.Replay.Evidence;
@@ -13,15 +12,24 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
     /// <summary>Told the number of records after every checkpoint.</summary>
     public Action<int>? Sealed { get; init; }
 
+    /// <summary>Where this processor is known while it runs; null where nobody asks.</summary>
+    public OpenSegments? Open { get; init; }
+
+    /// <summary>Clock of <see cref="SealOlderAsync"/>.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     private readonly CheckpointChain _chain = new(assignment.Topic, assignment.Partition);
-    private readonly byte[] _leaves = new byte[options.SegmentRecords * MerkleTree.HashSize];
-    private readonly IncrementalHash _sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly SegmentTree _tree = new(options.SegmentRecords);
+
+    /// <summary>Batches come from the log's thread, <see cref="SealOlderAsync"/> from a clock's.</summary>
+    private readonly SemaphoreSlim _gate = new(1, 1);
     private byte[] _buffer = new byte[8192];
-    private int _count;
     private long _from;
     private long _next;
     private long _firstTime;
     private long _lastTime;
+    private long _arrived;
+    private bool _stopped;
 
     public async ValueTask<long?> StartAsync(CancellationToken cancellationToken)
     {
@@ -30,51 +38,85 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
 
         // Records that were retired before they were sealed stay visible as a gap between two checkpoints.
         _from = _next = Math.Max(_chain.NextOffset ?? 0, offsets.Start);
-        _count = 0;
+        _tree.Clear();
+        Open?.Add(this);
         return _next;
     }
 
     public async ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken)
     {
-        foreach (var entry in batch)
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            if (entry.Offset < _next)
+            for (var i = 0; i < batch.Count; i++)
             {
-                continue;
-            }
+                var entry = batch[i];
+                if (entry.Offset < _next)
+                {
+                    continue;
+                }
 
-            if (_count > 0 && entry.TimeUnixNano - _firstTime > options.SegmentAge.Ticks * 100)
+                if (_tree.Count > 0 && entry.TimeUnixNano - _firstTime > options.SegmentAge.Ticks * 100)
+                {
+                    await SealAsync(cancellationToken).ConfigureAwait(false);
+                }
+
+                if (_tree.Count == 0)
+                {
+                    _firstTime = entry.TimeUnixNano;
+                    _arrived = Time.GetTimestamp();
+                }
+
+                _tree.Add(_buffer.AsSpan(0, CanonicalRecord.WriteLeaf(entry, ref _buffer)));
+                _next = entry.Offset + 1;
+                _lastTime = entry.TimeUnixNano;
+                if (_tree.Count == options.SegmentRecords)
+                {
+                    await SealAsync(cancellationToken).ConfigureAwait(false);
+                }
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Seals what is there when its first record came at least <paramref name="age"/> ago by <see cref="Time"/>, and this owner may still write.</summary>
+    public async ValueTask SealOlderAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (!_stopped && _tree.Count > 0 && assignment.MayWrite && Time.GetElapsedTime(_arrived) >= age)
             {
                 await SealAsync(cancellationToken).ConfigureAwait(false);
             }
-
-            if (_count == 0)
-            {
-                _firstTime = entry.TimeUnixNano;
-            }
-
-            var length = CanonicalRecord.WriteLeaf(entry, ref _buffer);
-            _sha.AppendData(_buffer.AsSpan(0, length));
-            _sha.GetHashAndReset(_leaves.AsSpan(_count * MerkleTree.HashSize, MerkleTree.HashSize));
-            _count++;
-            _next = entry.Offset + 1;
-            _lastTime = entry.TimeUnixNano;
-            if (_count == options.SegmentRecords)
-            {
-                await SealAsync(cancellationToken).ConfigureAwait(false);
-            }
+        }
+        finally
+        {
+            _gate.Release();
         }
     }
 
     /// <summary>A clean stop seals the rest, so that an idle log is proved to its end.</summary>
     public async ValueTask StopAsync(bool lost, CancellationToken cancellationToken)
     {
-        if (!lost && _count > 0)
+        Open?.Remove(this);
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
         {
-            await SealAsync(cancellationToken).ConfigureAwait(false);
+            _stopped = true;
+            if (!lost && _tree.Count > 0)
+            {
+                await SealAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
-
-        _sha.Dispose();
+        finally
+        {
+            _tree.Dispose();
+            _gate.Release();
+        }
     }
 
     private async ValueTask SealAsync(CancellationToken cancellationToken)
@@ -84,11 +126,13 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
             throw new EventLogException($"{assignment.Topic}/{assignment.Partition} may no longer be sealed by this process", isTransient: true);
         }
 
-        var leaves = _leaves.AsMemory(0, _count * MerkleTree.HashSize);
-        await _chain.SealAsync(log, key, MerkleTree.Root(leaves.Span, _sha), _count, _from, _next, _firstTime, _lastTime, cancellationToken).ConfigureAwait(false);
-        await assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
-        Sealed?.Invoke(_count);
+        var count = _tree.Count;
+        await _chain.SealAsync(log, key, _tree.Root(), count, _from, _next, _firstTime, _lastTime, cancellationToken).ConfigureAwait(false);
+
+        // Sealed is sealed, whether the commit succeeds or not: the next segment begins behind it.
         _from = _next;
-        _count = 0;
+        _tree.Clear();
+        Sealed?.Invoke(count);
+        await assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
     }
 }

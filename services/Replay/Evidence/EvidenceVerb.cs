@@ -47,24 +47,10 @@ public sealed class EvidenceVerb : IVerb
                 }
 
                 var findings = parsed.GetRequiredValue(finding);
-                var about = parsed.GetValue(incident) is { } incidentId ? await IncidentEvidence.ReadAsync(context.Configuration, incidentId, cancellationToken).ConfigureAwait(false) : null;
-                var selection = new EvidenceSelection(context.Log);
-                var ofFindings = await selection.OfFindingsAsync([.. findings, .. about?.FindingIds ?? []], cancellationToken).ConfigureAwait(false);
-                var records = ofFindings.Union(about?.Pinned ?? []).ToList();
-                var purpose = about is not null ? $"incident {about.Id}" : findings.Length > 0 ? $"finding {string.Join(", ", findings)}" : $"range {string.Join(", ", parsed.GetRequiredValue(range).Append($"{parsed.GetValue(from)} to {parsed.GetValue(to)}").Where(t => t != " to "))}";
+                var purpose = $"range {string.Join(", ", parsed.GetRequiredValue(range).Append($"{parsed.GetValue(from)} to {parsed.GetValue(to)}").Where(t => t != " to "))}";
+                var request = await BundleContents.GatherAsync(context.Configuration, context.Log, parsed.GetValue(incident), findings, ranges, purpose, parsed.GetRequiredValue(root), cancellationToken).ConfigureAwait(false);
                 using var key = SigningKey.OpenOrCreate(EvidenceService.KeyFile(context.Configuration));
-                var bundle = await new BundleExporter(context.Log, key, TimeProvider.System).ExportAsync(
-                    new ExportRequest
-                    {
-                        Purpose = purpose,
-                        Ranges = ranges,
-                        Records = records,
-                        Attachments = await AttachmentsAsync(context.Configuration, about, selection.ExplanationIds, cancellationToken).ConfigureAwait(false),
-                        EarlierRoots = parsed.GetRequiredValue(root),
-                        Configuration = await File.ReadAllBytesAsync(context.Configuration.File, cancellationToken).ConfigureAwait(false),
-                        ModelFiles = context.Configuration.Value.Models.Where(m => m.Onnx is not null).ToDictionary(m => $"{m.Name}@{m.Version}", m => context.Configuration.Resolve(m.Onnx!.Path), StringComparer.Ordinal),
-                    },
-                    cancellationToken).ConfigureAwait(false);
+                var bundle = await new BundleExporter(context.Log, key, TimeProvider.System).ExportAsync(request, cancellationToken).ConfigureAwait(false);
                 var file = parsed.GetRequiredValue(output);
                 await File.WriteAllBytesAsync(file, bundle, cancellationToken).ConfigureAwait(false);
                 var report = BundleVerifier.Verify(bundle, new VerificationRequest { TrustedKeyId = key.Id });
@@ -84,30 +70,6 @@ public sealed class EvidenceVerb : IVerb
             }
         });
         return command;
-    }
-
-    /// <summary>The incident in words, and the drawings of its explanations.</summary>
-    private static async Task<Dictionary<string, byte[]>> AttachmentsAsync(LoadedConfiguration configuration, IncidentEvidence? incident, IReadOnlyList<string> explanations, CancellationToken cancellationToken)
-    {
-        var attachments = new Dictionary<string, byte[]>(StringComparer.Ordinal);
-        if (incident is not null)
-        {
-            attachments["incident.json"] = incident.Json;
-        }
-
-        foreach (var id in explanations.Where(id => id.All(char.IsAsciiHexDigit)))
-        {
-            foreach (var name in new[] { id + ".png", id + ".svg" })
-            {
-                var file = Path.Combine(configuration.DataDirectory, "explanations", name);
-                if (File.Exists(file))
-                {
-                    attachments[name] = await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false);
-                }
-            }
-        }
-
-        return attachments;
     }
 
     private static Command Verify()

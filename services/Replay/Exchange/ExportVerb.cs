@@ -1,11 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Json;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
 
@@ -46,7 +42,8 @@ public sealed class ExportVerb : IVerb
                 }
 
                 var (rows, truncated) = await ExchangeRow.ReadAllAsync(
-                    context,
+                    context.Log,
+                    context.Schemas,
                     chosen.Name,
                     ForensicContext.Time(parsed.GetValue(from), 0, "--from"),
                     ForensicContext.Time(parsed.GetValue(to), long.MaxValue, "--to"),
@@ -64,29 +61,14 @@ public sealed class ExportVerb : IVerb
 
                 var folder = parsed.GetRequiredValue(output);
                 Directory.CreateDirectory(folder);
-                var cut = (int)Math.Round(rows.Count * share);
-                var schema = context.Schemas.GetValueOrDefault(chosen.Name);
-                var files = new List<object>();
-                foreach (var (name, part) in new[] { ("train.csv", rows.Take(cut).ToList()), ("test.csv", rows.Skip(cut).ToList()) })
+                var dataset = Dataset.Create(rows, chosen.Name, context.Schemas.GetValueOrDefault(chosen.Name), share, context.Configuration.Sha256, truncated);
+                foreach (var (name, bytes) in dataset.Files)
                 {
-                    var bytes = Csv(part, schema?.Image is null ? [.. schema?.Features.Select(f => f.Name) ?? []] : []);
                     await File.WriteAllBytesAsync(Path.Combine(folder, name), bytes, cancellationToken).ConfigureAwait(false);
-                    files.Add(new
-                    {
-                        name,
-                        rows = part.Count,
-                        labelled = part.Count(r => r.Truth.Length > 0),
-                        flagged = part.Count(r => r.Findings.Count > 0),
-                        from = part.Count == 0 ? null : TimeText.Format(part[0].Hit.Entry.TimeUnixNano),
-                        to = part.Count == 0 ? null : TimeText.Format(part[^1].Hit.Entry.TimeUnixNano),
-                        sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)),
-                    });
                 }
 
-                var manifest = new { format = "monitoring-export/1", model = chosen.Name, configurationSha256 = context.Configuration.Sha256, truncated, files };
-                await File.WriteAllTextAsync(Path.Combine(folder, "manifest.json"), JsonSerializer.Serialize(manifest, new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = true }), cancellationToken).ConfigureAwait(false);
-                Console.WriteLine($"{folder}: {cut} rows to train, {rows.Count - cut} to test{(truncated ? "; there are more: --limit" : "")}");
-                await VerbOptions.WriteJsonAsync(parsed.GetValue(json), manifest, cancellationToken).ConfigureAwait(false);
+                Console.WriteLine($"{folder}: {dataset.Train} rows to train, {dataset.Test} to test{(truncated ? "; there are more: --limit" : "")}");
+                await VerbOptions.WriteJsonAsync(parsed.GetValue(json), dataset.Manifest, cancellationToken).ConfigureAwait(false);
                 return ExitCode.Success;
             }
             catch (Exception e) when (e is UsageException or IOException or EventLogException)
@@ -96,56 +78,5 @@ public sealed class ExportVerb : IVerb
             }
         });
         return command;
-    }
-
-    private static byte[] Csv(List<ExchangeRow> rows, IReadOnlyList<string> features)
-    {
-        var text = new StringBuilder();
-        var width = rows.Count == 0 ? 0 : Width(rows[0]);
-        text.Append("event,row,time,client,predicted,confidence,truth,author,findings");
-        for (var i = 0; i < width; i++)
-        {
-            text.Append(',').Append(HitWriter.Csv(features.Count == width ? features[i] : string.Create(CultureInfo.InvariantCulture, $"x{i}")));
-        }
-
-        text.Append('\n');
-        var values = new float[width];
-        foreach (var row in rows)
-        {
-            text.AppendJoin(',', new[]
-            {
-                row.EventId,
-                row.Hit.Row.ToString(CultureInfo.InvariantCulture),
-                TimeText.Format(row.Hit.Entry.TimeUnixNano),
-                row.Client,
-                row.Predicted,
-                double.IsNaN(row.Confidence) ? "" : row.Confidence.ToString("R", CultureInfo.InvariantCulture),
-                row.Truth,
-                row.Author,
-                string.Join(' ', row.Findings),
-            }.Select(HitWriter.Csv));
-            EventView.TryRead(row.Hit.Entry.Value!.Value.Span, out var view);
-            if (EventRows.CopyInput(view, row.Hit.Row, values))
-            {
-                foreach (var value in values)
-                {
-                    text.Append(',').Append(value.ToString("R", CultureInfo.InvariantCulture));
-                }
-            }
-            else
-            {
-                text.Append(',', width);
-            }
-
-            text.Append('\n');
-        }
-
-        return Encoding.UTF8.GetBytes(text.ToString());
-    }
-
-    private static int Width(ExchangeRow row)
-    {
-        EventView.TryRead(row.Hit.Entry.Value!.Value.Span, out var view);
-        return EventRows.InputWidth(view);
     }
 }

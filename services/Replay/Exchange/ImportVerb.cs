@@ -33,13 +33,20 @@ public sealed class ImportVerb : IVerb
         var time = new Option<string?>("--time") { Description = "Column with the time, ISO 8601." };
         var client = new Option<string?>("--client") { Description = "Column with the client." };
         var author = new Option<string>("--author") { Description = "Who says so, for labels.", DefaultValueFactory = _ => Environment.UserName };
-        var command = new Command("import", "Import history or labels into the log.") { file, config, labels, model, version, inputs, outputs, truth, time, client, author, json };
+        var kserve = new Option<string?>("--kserve") { Description = "Instead: a file or folder of what KServe's logger left in a bucket (.json, .csv). Sent to the running installation (api.listen), which joins requests and responses." };
+        var key = new Option<string?>("--key") { Description = "With --kserve: API key with the role publish, as env:NAME or file:PATH." };
+        var command = new Command("import", "Import history or labels into the log.") { file, config, labels, kserve, key, model, version, inputs, outputs, truth, time, client, author, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var configuration = LoadedConfiguration.Load(parsed.GetRequiredValue(config), ConfigurationValidators.BuiltIn);
             foreach (var error in configuration.Errors)
             {
                 await Console.Error.WriteLineAsync($"error: {error}").ConfigureAwait(false);
+            }
+
+            if (configuration.Errors.Count == 0 && parsed.GetValue(kserve) is { } blobs)
+            {
+                return await BlobsAsync(configuration, blobs, parsed.GetValue(key), parsed.GetValue(json), cancellationToken).ConfigureAwait(false);
             }
 
             if (configuration.Errors.Count > 0 || await OfflineHost.FindModelAsync(configuration, parsed.GetValue(model)).ConfigureAwait(false) is not { } chosen)
@@ -96,6 +103,51 @@ public sealed class ImportVerb : IVerb
             }
         });
         return command;
+    }
+
+    private static async Task<int> BlobsAsync(LoadedConfiguration configuration, string path, string? key, string? json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!Uri.TryCreate(configuration.Value.Api.Listen.FirstOrDefault(), UriKind.Absolute, out var listen) || listen.Port == 0)
+            {
+                throw new UsageException("api.listen: the first address must name a port, so that the running installation is found");
+            }
+
+            SecretReference? secret = null;
+            if (key is not null && !SecretReference.TryParse(key, out secret))
+            {
+                throw new UsageException("--key: env:NAME or file:PATH");
+            }
+
+            using var http = new HttpClient { BaseAddress = listen, Timeout = TimeSpan.FromMinutes(1) };
+            if (secret is not null)
+            {
+                http.DefaultRequestHeaders.Authorization = new("Bearer", secret.Read());
+            }
+
+            var import = new BlobImport(http);
+            var files = KServeBlobs.Files(path);
+            await import.SendAsync(files.SelectMany(KServeBlobs.Read), cancellationToken).ConfigureAwait(false);
+            foreach (var reason in import.Refused)
+            {
+                await Console.Error.WriteLineAsync($"refused: {reason}").ConfigureAwait(false);
+            }
+
+            Console.WriteLine($"{import.Sent:N0} events of {files.Count:N0} files taken, {import.RefusedCount:N0} refused");
+            await VerbOptions.WriteJsonAsync(json, new { files = files.Count, sent = import.Sent, refused = import.RefusedCount, reasons = import.Refused }, cancellationToken).ConfigureAwait(false);
+            return import.RefusedCount == 0 ? ExitCode.Success : ExitCode.Failure;
+        }
+        catch (Exception e) when (e is UsageException or TableFormatException or InvalidDataException or IOException)
+        {
+            await Console.Error.WriteLineAsync($"error: {e.Message}").ConfigureAwait(false);
+            return ExitCode.Usage;
+        }
+        catch (HttpRequestException e)
+        {
+            await Console.Error.WriteLineAsync($"error: {configuration.Value.Api.Listen[0]}: {e.Message}: is the installation running ('run')?").ConfigureAwait(false);
+            return ExitCode.Failure;
+        }
     }
 
     private static (List<LogRecord> Events, List<LogRecord> Labels) Calls(

@@ -1,15 +1,11 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
 
 /// <summary>
-/// <c>review</c>: the rows that a person should look at, as CSV with an empty column <c>answer</c>: flagged ones, the least certain, and
-/// a random sample, without which the labels would speak of hard rows only. <c>import --labels</c> takes the answers.
+/// <c>review</c>: the <see cref="ReviewQueue"/> as CSV with an empty column <c>answer</c>. <c>import --labels</c> takes the answers.
 /// </summary>
 public sealed class ReviewVerb : IVerb
 {
@@ -21,7 +17,7 @@ public sealed class ReviewVerb : IVerb
         var from = new Option<string?>("--from") { Description = "Log time from, ISO 8601." };
         var to = new Option<string?>("--to") { Description = "Log time to (exclusive)." };
         var output = new Option<string>("--out") { Description = "CSV file.", Required = true };
-        var count = new Option<int>("--count") { Description = "Rows: a third each flagged, uncertain and random, as far as there are.", DefaultValueFactory = _ => 90 };
+        var count = new Option<int>("--count") { Description = "Rows: a quarter each flagged, outlying, uncertain and random, as far as there are.", DefaultValueFactory = _ => 90 };
         var seed = new Option<int>("--seed") { Description = "Seed of the random sample.", DefaultValueFactory = _ => 0 };
         var command = new Command("review", "Choose rows for people to label.") { config, model, from, to, output, count, seed, json };
         command.SetAction(async (parsed, cancellationToken) =>
@@ -40,31 +36,16 @@ public sealed class ReviewVerb : IVerb
                 }
 
                 var (all, _) = await ExchangeRow.ReadAllAsync(
-                    context,
+                    context.Log,
+                    context.Schemas,
                     chosen.Name,
                     ForensicContext.Time(parsed.GetValue(from), 0, "--from"),
                     ForensicContext.Time(parsed.GetValue(to), long.MaxValue, "--to"),
                     200_000,
                     cancellationToken).ConfigureAwait(false);
-                var chosenRows = Choose([.. all.Where(r => r.Truth.Length == 0)], Math.Max(3, parsed.GetValue(count)), parsed.GetValue(seed));
-                var text = new StringBuilder("event,row,reason,time,client,predicted,confidence,answer\n");
-                foreach (var (row, reason) in chosenRows)
-                {
-                    text.AppendJoin(',', new[]
-                    {
-                        row.EventId,
-                        row.Hit.Row.ToString(CultureInfo.InvariantCulture),
-                        reason,
-                        TimeText.Format(row.Hit.Entry.TimeUnixNano),
-                        row.Client,
-                        row.Predicted,
-                        double.IsNaN(row.Confidence) ? "" : row.Confidence.ToString("0.####", CultureInfo.InvariantCulture),
-                        "",
-                    }.Select(HitWriter.Csv)).Append('\n');
-                }
-
+                var chosenRows = ReviewQueue.Choose([.. all.Where(r => r.Truth.Length == 0)], Math.Max(4, parsed.GetValue(count)), parsed.GetValue(seed));
                 var file = parsed.GetRequiredValue(output);
-                await File.WriteAllTextAsync(file, text.ToString(), cancellationToken).ConfigureAwait(false);
+                await File.WriteAllTextAsync(file, ReviewQueue.Csv(chosenRows), cancellationToken).ConfigureAwait(false);
                 var reasons = chosenRows.GroupBy(r => r.Reason).ToDictionary(g => g.Key, g => g.Count());
                 Console.WriteLine($"{file}: {chosenRows.Count} rows ({string.Join(", ", reasons.Select(r => $"{r.Value} {r.Key}"))}); fill in 'answer', then: monitoring import --labels {file} --model {chosen.Name}");
                 await VerbOptions.WriteJsonAsync(parsed.GetValue(json), new { file, rows = chosenRows.Count, reasons }, cancellationToken).ConfigureAwait(false);
@@ -77,27 +58,5 @@ public sealed class ReviewVerb : IVerb
             }
         });
         return command;
-    }
-
-    /// <summary>Chooses rows; each once, by its first reason.</summary>
-    internal static List<(ExchangeRow Row, string Reason)> Choose(IReadOnlyList<ExchangeRow> rows, int count, int seed)
-    {
-        var chosen = new List<(ExchangeRow, string)>();
-        var taken = new HashSet<ExchangeRow>(ReferenceEqualityComparer.Instance);
-        void Take(IEnumerable<ExchangeRow> from, int most, string reason)
-        {
-            foreach (var row in from.Where(r => !taken.Contains(r)).Take(most).ToList())
-            {
-                taken.Add(row);
-                chosen.Add((row, reason));
-            }
-        }
-
-        Take(rows.Where(r => r.Findings.Count > 0), count / 3, "flagged");
-        Take(rows.Where(r => !double.IsNaN(r.Confidence)).OrderBy(r => r.Confidence), count / 3, "uncertain");
-        var random = rows.ToArray();
-        new Random(seed).Shuffle(random);
-        Take(random, count - chosen.Count, "random");
-        return chosen;
     }
 }

@@ -21,6 +21,12 @@ public sealed record MonitoringConfiguration
     [Description("Capture of calls on their way to the log.")]
     public CaptureConfiguration Capture { get; init; } = new();
 
+    [Description("Topics on which others publish the calls of their model servers: Knative, KServe, Seldon.")]
+    public IReadOnlyList<SourceConfiguration> Sources { get; init; } = [];
+
+    [Description("Signed Merkle roots over the log.")]
+    public EvidenceConfiguration Evidence { get; init; } = new();
+
     [Description("Arithmetic: devices and threads of ONNX Runtime.")]
     public ScoringConfiguration Scoring { get; init; } = new();
 

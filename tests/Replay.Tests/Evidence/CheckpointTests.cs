@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Microsoft.Extensions.Time.Testing;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Replay.Evidence;
@@ -53,6 +54,41 @@ public sealed class CheckpointTests
         await log.Log.AppendAsync(Topics.InferenceEvents, SealedLog.Event(10));
         await log.SealAsync(Topics.InferenceEvents);
         Assert.Equal(10, Assert.Single((await log.ChainAsync(Topics.InferenceEvents)).Checkpoints).Records);
+    }
+
+    [Fact]
+    public async Task Quiet_partition_is_sealed_when_its_records_are_old_enough_and_goes_on_behind_them()
+    {
+        using var log = await SealedLog.CreateAsync(events: 0, findings: 0);
+        var time = new FakeTimeProvider();
+        var open = new OpenSegments();
+        var processor = new CheckpointProcessor(log.Log, log.Key, new EvidenceOptions { KeyFile = "unused", SegmentRecords = 16 }, new SealedLog.Assignment(Topics.InferenceEvents)) { Open = open, Time = time };
+        await processor.StartAsync(CancellationToken.None);
+        await AppendAsync(0, 5);
+        await open.SealAsync(TimeSpan.FromMinutes(1), CancellationToken.None);
+        Assert.Empty((await log.ChainAsync(Topics.InferenceEvents)).Checkpoints);
+
+        time.Advance(TimeSpan.FromMinutes(1));
+        await open.SealAsync(TimeSpan.FromMinutes(1), CancellationToken.None);
+        await open.SealAsync(TimeSpan.Zero, CancellationToken.None);
+        Assert.Equal([5], (await log.ChainAsync(Topics.InferenceEvents)).Checkpoints.Select(c => c.Records));
+
+        await AppendAsync(5, 20);
+        await processor.StopAsync(lost: false, CancellationToken.None);
+        await open.SealAsync(TimeSpan.Zero, CancellationToken.None);
+        var chain = await log.ChainAsync(Topics.InferenceEvents);
+        Assert.Equal([(0L, 5L, 5), (5L, 21L, 16), (21L, 25L, 4)], chain.Checkpoints.Select(c => (c.FromOffset, c.ToOffset, c.Records)));
+        Assert.Equal(0, chain.Rejected);
+
+        async Task AppendAsync(int from, int count)
+        {
+            for (var i = from; i < from + count; i++)
+            {
+                await log.Log.AppendAsync(Topics.InferenceEvents, SealedLog.Event(i));
+            }
+
+            await processor.ProcessAsync([.. log.Log.Partition(Topics.InferenceEvents, 0).Skip(from)], CancellationToken.None);
+        }
     }
 
     [Fact]

@@ -73,15 +73,16 @@ public sealed class ExchangeTests
     [Fact]
     public void Review_takes_flagged_uncertain_and_random_rows_once_each()
     {
-        var rows = Enumerable.Range(0, 90).Select(i => new ExchangeRow(new SearchHit(null!, i, null), $"e{i}", "", "a", i / 90.0, "", "", i >= 85 ? ["f"] : [])).ToList();
-        var chosen = ReviewVerb.Choose(rows, 30, seed: 1);
+        var rows = Enumerable.Range(0, 90).Select(i => new ExchangeRow(new SearchHit(null!, i, null), $"e{i}", "", "a", i / 90.0, "", "", i >= 80 ? ["f"] : []) { Outlying = i >= 85 }).ToList();
+        var chosen = ReviewQueue.Choose(rows, 30, seed: 1);
         Assert.Equal(30, chosen.Count);
         Assert.Equal(30, chosen.Select(c => c.Row.EventId).Distinct().Count());
         Assert.Equal(5, chosen.Count(c => c.Reason == "flagged"));
-        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"e{i}"), chosen.Where(c => c.Reason == "uncertain").Select(c => c.Row.EventId));
-        Assert.Equal(15, chosen.Count(c => c.Reason == "random"));
-        Assert.Equal(chosen, ReviewVerb.Choose(rows, 30, seed: 1));
-        Assert.NotEqual(chosen, ReviewVerb.Choose(rows, 30, seed: 2));
+        Assert.Equal(5, chosen.Count(c => c.Reason == "outlying"));
+        Assert.Equal(Enumerable.Range(0, 7).Select(i => $"e{i}"), chosen.Where(c => c.Reason == "uncertain").Select(c => c.Row.EventId));
+        Assert.Equal(13, chosen.Count(c => c.Reason == "random"));
+        Assert.Equal(chosen, ReviewQueue.Choose(rows, 30, seed: 1));
+        Assert.NotEqual(chosen, ReviewQueue.Choose(rows, 30, seed: 2));
     }
 
     private static JsonElement Json(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;

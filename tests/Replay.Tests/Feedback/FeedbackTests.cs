@@ -10,6 +10,7 @@ using Monitoring.Hosting;
 using Monitoring.Inference;
 using Monitoring.Replay.Comparing;
 using Monitoring.TestKit;
+using Monitoring.TestKit.Servers;
 
 namespace Monitoring.Replay.Tests.Feedback;
 
@@ -87,7 +88,7 @@ public sealed class FeedbackTests
                 pass
             print(call)
             """, TestContext.Current.CancellationToken);
-        using var python = Process.Start(new ProcessStartInfo("python3", [script, app.Urls.First(), Path.Combine(Repository.Root, "infra", "clients")]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var python = Process.Start(new ProcessStartInfo(ServerProcess.Require("python3", "/usr/bin/python3", "/usr/local/bin/python3"), [script, app.Urls.First(), Path.Combine(Repository.Root, "infra", "clients")]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var output = await python.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         var error = await python.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await python.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -124,7 +124,7 @@ public sealed class ReplayTests
         Assert.Equal(log.Partition(Topics.InferenceEvents, 1)[0].TimeUnixNano.ToString(System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetString(log.Partition("again", 1)[0].Headers.Single(h => h.Name == Headers.LogTime).Value.Span));
     }
 
-    private static async Task<string> WriteAsync(TemporaryDirectory directory, string name, string more)
+    internal static async Task<string> WriteAsync(TemporaryDirectory directory, string name, string more)
     {
         await File.WriteAllTextAsync(directory.File("m.schema.json"), """{ "features": [ { "name": "a", "type": "number" }, { "name": "b", "type": "number" } ] }""", TestContext.Current.CancellationToken);
         var random = new Random(5);
@@ -144,7 +144,7 @@ public sealed class ReplayTests
         stream.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values));
     }
 
-    private static float Gaussian(Random random) => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+    internal static float Gaussian(Random random) => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
 
     private static JsonElement Json(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;
 

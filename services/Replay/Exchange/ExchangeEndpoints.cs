@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.IO.Compression;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Monitoring.EventLog;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
+using Monitoring.Replay.Search;
+
+namespace Monitoring.Replay.Exchange;
+
+/// <summary>
+/// <c>GET /api/review</c>: the review queue, as JSON for a page or as CSV; answers come back by <c>POST /feedback</c> with the author's key. <c>GET /api/export</c>:
+/// what a training pipeline fetches when a message has started it.
+/// </summary>
+internal static class ExchangeEndpoints
+{
+    private const int MaxReview = 1000;
+    private const int ReviewedRows = 50_000;
+
+    /// <summary>The answer is made in memory; the verb takes more.</summary>
+    private const int ExportedRows = 200_000;
+    private static readonly TimeSpan s_recent = TimeSpan.FromDays(1);
+
+    public static void MapExchange(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet("/api/review", ReviewAsync).RequireAuthorization(Policies.View).WithTags("feedback");
+
+        // The rows themselves: what clients sent.
+        endpoints.MapGet("/api/export", ExportAsync).RequireAuthorization(Policies.Respond).WithTags("feedback");
+    }
+
+    private static async Task<IResult> ReviewAsync(string? model, int? count, int? seed, string? from, string? to, string? format, ClaimsPrincipal user, LoadedConfiguration configuration, IEventLog log, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var chosen = Find(configuration, model, user);
+            var wanted = count ?? 40;
+            if (wanted is < 4 or > MaxReview)
+            {
+                throw new UsageException($"count: 4 to {MaxReview}");
+            }
+
+            // Without a range the last day: a page must not read the whole log.
+            var start = ForensicContext.Time(from, TimeText.ToUnixNano(time.GetUtcNow() - s_recent), "from");
+            var (all, truncated) = await ExchangeRow.ReadAllAsync(log, ForensicContext.ReadSchemas(configuration), chosen, start, ForensicContext.Time(to, long.MaxValue, "to"), ReviewedRows, cancellationToken).ConfigureAwait(false);
+            var queue = ReviewQueue.Choose([.. all.Where(r => r.Truth.Length == 0)], wanted, seed ?? 0);
+            return format switch
+            {
+                null or "json" => Results.Ok(new
+                {
+                    model = chosen,
+                    from = TimeText.Format(start),
+                    truncated,
+                    labelled = all.Count(r => r.Truth.Length > 0),
+                    rows = queue.Select(q => new
+                    {
+                        eventId = q.Row.EventId,
+                        row = q.Row.Hit.Row,
+                        reason = q.Reason,
+                        time = TimeText.Format(q.Row.Hit.Entry.TimeUnixNano),
+                        client = q.Row.Client,
+                        predicted = q.Row.Predicted,
+                        confidence = double.IsNaN(q.Row.Confidence) ? (double?)null : q.Row.Confidence,
+                        findings = q.Row.Findings,
+                    }),
+                }),
+                "csv" => Results.Text(ReviewQueue.Csv(queue), "text/csv"),
+                _ => throw new UsageException("format: json or csv"),
+            };
+        }
+        catch (UsageException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status400BadRequest);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status403Forbidden);
+        }
+    }
+
+    private static async Task<IResult> ExportAsync(string? model, string? from, string? to, string? split, bool? labelled, ClaimsPrincipal user, LoadedConfiguration configuration, IEventLog log, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var chosen = Find(configuration, model, user);
+            var share = 0.8;
+            if (split is not null && !(double.TryParse(split, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out share) && share is >= 0 and <= 1))
+            {
+                throw new UsageException("split: a number from 0 to 1");
+            }
+
+            var schemas = ForensicContext.ReadSchemas(configuration);
+            var (rows, truncated) = await ExchangeRow.ReadAllAsync(log, schemas, chosen, ForensicContext.Time(from, 0, "from"), ForensicContext.Time(to, long.MaxValue, "to"), ExportedRows, cancellationToken).ConfigureAwait(false);
+            var dataset = Dataset.Create(labelled == true ? [.. rows.Where(r => r.Truth.Length > 0)] : rows, chosen, schemas.GetValueOrDefault(chosen), share, configuration.Sha256, truncated);
+            return Results.File(Zip(dataset), "application/zip", $"{chosen}-export.zip");
+        }
+        catch (UsageException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status400BadRequest);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status403Forbidden);
+        }
+    }
+
+    private static byte[] Zip(Dataset dataset)
+    {
+        using var output = new MemoryStream();
+        using (var zip = new ZipArchive(output, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach (var (name, bytes) in dataset.Files)
+            {
+                using var entry = zip.CreateEntry(name).Open();
+                entry.Write(bytes);
+            }
+        }
+
+        return output.ToArray();
+    }
+
+    /// <summary>The model asked for; the only one where there is one.</summary>
+    private static string Find(LoadedConfiguration configuration, string? model, ClaimsPrincipal user)
+    {
+        var names = configuration.Value.Models.Select(m => m.Name).ToList();
+        var chosen = model ?? (names is [var only] ? only : throw new UsageException($"model: one of {string.Join(", ", names)}"));
+        if (!names.Contains(chosen, StringComparer.Ordinal))
+        {
+            throw new UsageException($"model: '{chosen}' is not configured; models are {string.Join(", ", names)}");
+        }
+
+        var allowed = user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToList();
+        return allowed.Count == 0 || user.IsInRole(Policies.Admin) || allowed.Contains(chosen, StringComparer.Ordinal)
+            ? chosen
+            : throw new UnauthorizedAccessException($"this key is not for model '{chosen}'");
+    }
+}
