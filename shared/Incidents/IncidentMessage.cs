@@ -68,6 +68,9 @@ public sealed record IncidentMessage
     /// <summary>Lines left out of <see cref="Lines"/>.</summary>
     public int MoreLines { get; init; }
 
+    /// <summary>Newest signed Merkle root of the calls' partition when the message was made; null while nothing is sealed.</summary>
+    public SealedRoot? SealedRoot { get; init; }
+
     /// <summary>The incident is over: resolved or a false alarm.</summary>
     public bool IsOver => State is "resolved" or "falseAlarm";
 

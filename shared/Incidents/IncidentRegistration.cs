@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
@@ -13,7 +14,9 @@ public static class IncidentRegistration
     public static IServiceCollection AddIncidents(this IServiceCollection services)
     {
         services.TryAddSingleton(OpenDatabase);
-        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<LoadedConfiguration>().Value, provider.GetRequiredService<IncidentLinks>()));
+        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<LoadedConfiguration>().Value, provider.GetRequiredService<IncidentLinks>(), provider.GetRequiredService<SealedRoots>()));
+        services.TryAddSingleton<SealedRoots>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, SealedRoots>(provider => provider.GetRequiredService<SealedRoots>()));
         services.TryAddSingleton<OutboxSignal>();
         services.TryAddSingleton<IncidentMetrics>();
         services.TryAddSingleton<RearmPublisher>();

@@ -7,7 +7,7 @@ using Monitoring.Storage;
 namespace Monitoring.Incidents;
 
 /// <summary>Who is told what: routes and severities of the configuration, and the rows that follow from a transition.</summary>
-public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks links)
+public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks links, SealedRoots roots)
 {
     private const int MaxTimeline = 200;
 
@@ -130,5 +130,6 @@ public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks 
         Measures = incident.Details.Measures.Take(20).ToDictionary(),
         Lines = [.. facts.Lines.Take(20)],
         MoreLines = Math.Max(0, facts.Lines.Count - 20),
+        SealedRoot = roots.Newest(partition: incident.Details.InputPartition ?? -1),
     };
 }

@@ -10,7 +10,7 @@ namespace Monitoring.Alerting.Incidents;
 /// Once a day, per receiver, one message with what changed without harm, and harm that was found too late to page. An
 /// incident is listed once.
 /// </summary>
-internal sealed class DailyDigest(MonitoringDatabase database, AlertingSettings settings, Outbox outbox, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
+internal sealed class DailyDigest(MonitoringDatabase database, AlertingSettings settings, Outbox outbox, SealedRoots roots, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
 {
     private const string Consumer = "alerting.digest";
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(20);
@@ -84,7 +84,7 @@ internal sealed class DailyDigest(MonitoringDatabase database, AlertingSettings 
                 Transition = "digest",
                 Receiver = receiver.Name,
                 State = NotificationState.Pending,
-                Message = Message(name, lines, now).ToJson(),
+                Message = Message(name, lines, now, roots.Newest()).ToJson(),
                 CreatedUnixNano = now,
                 NextAttemptUnixNano = now,
             });
@@ -95,7 +95,7 @@ internal sealed class DailyDigest(MonitoringDatabase database, AlertingSettings 
         return rows;
     }
 
-    private static IncidentMessage Message(string name, List<string> lines, long now) => new()
+    private static IncidentMessage Message(string name, List<string> lines, long now, SealedRoot? root) => new()
     {
         Incident = name,
         Sequence = 1,
@@ -105,6 +105,7 @@ internal sealed class DailyDigest(MonitoringDatabase database, AlertingSettings 
         Family = "unspecified",
         Sentence = lines.Count == 1 ? "One thing changed since yesterday's digest." : string.Create(CultureInfo.InvariantCulture, $"{lines.Count} things changed since yesterday's digest."),
         TimeUnixNano = now,
+        SealedRoot = root,
         Lines = [.. lines.Take(20)],
         MoreLines = Math.Max(0, lines.Count - 20),
     };

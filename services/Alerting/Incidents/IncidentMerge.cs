@@ -47,6 +47,7 @@ internal static class IncidentMerge
             SampleEventIds = Union(details.SampleEventIds, finding.SampleEventIds, MaxSamples),
             Monitors = [.. Union(details.Monitors, [finding.Monitor.Length > 0 ? finding.Monitor : finding.Kind], MaxMonitors).Order(StringComparer.Ordinal)],
             Measures = measures,
+            InputPartition = finding.Position is { InputTopic: Topics.InferenceEvents } position ? position.InputPartition : details.InputPartition,
         };
     }
 

@@ -76,6 +76,10 @@ internal static class Text
         }
 
         yield return ("Incident", message.Incident);
+        if (message.SealedRoot is { } root)
+        {
+            yield return ("Log root", string.Create(CultureInfo.InvariantCulture, $"{root.Root} ({root.Topic}/{root.Partition}, {root.Checkpoints} checkpoints)"));
+        }
     }
 
     /// <summary>The sentence, who did what, and the lines of a storm or digest.</summary>
@@ -95,6 +99,11 @@ internal static class Text
         if (message.MoreLines > 0)
         {
             body.Append(CultureInfo.InvariantCulture, $"\n… and {message.MoreLines} more");
+        }
+
+        if (message is { Transition: "digest", SealedRoot: { } root })
+        {
+            body.Append(CultureInfo.InvariantCulture, $"\nLog root {root.Root} ({root.Topic}/{root.Partition}, {root.Checkpoints} checkpoints)");
         }
 
         return body.ToString();

@@ -56,6 +56,19 @@ public sealed record WebhookConfiguration
 
     [Description("Earlier secret, while receivers change over: both sign.")]
     public SecretReference? PreviousSecret { get; init; }
+
+    [Description("standard is Standard Webhooks; githubDispatch is GitHub's repository_dispatch, which starts a workflow: the address is https://api.github.com/repos/OWNER/REPOSITORY/dispatches.")]
+    public WebhookFormat Format { get; init; } = WebhookFormat.Standard;
+
+    [Description("Bearer token sent along, for example GitHub's.")]
+    public SecretReference? Token { get; init; }
+}
+
+/// <summary>What a webhook's body is.</summary>
+public enum WebhookFormat
+{
+    Standard,
+    GithubDispatch,
 }
 
 /// <summary>Section <c>receivers[].slack</c>.</summary>

@@ -18,6 +18,9 @@ public sealed record IncidentDetails
     /// <summary>Newest value of every kind-specific number, sorted by name.</summary>
     public IReadOnlyDictionary<string, double> Measures { get; init; } = new SortedDictionary<string, double>(StringComparer.Ordinal);
 
+    /// <summary>Partition of <c>inference.events</c> that the newest finding is about: whose sealed root a message names; null where it is about none.</summary>
+    public int? InputPartition { get; init; }
+
     /// <summary>Transitions, oldest first.</summary>
     public IReadOnlyList<TimelineEntry> Timeline { get; init; } = [];
 }

@@ -59,16 +59,27 @@ internal sealed class AlertmanagerReceiver : IReceiver
     private static object Alert(IncidentMessage message, string severity, DateTimeOffset endsAt) => new
     {
         labels = Labels(message, severity),
-        annotations = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["summary"] = message.Sentence,
-            ["description"] = Text.Body(message),
-            ["firstStep"] = message.FirstStep,
-        },
+        annotations = Annotations(message),
         startsAt = message.OpenedUnixNano > 0 ? UnixNano.ToIso(message.OpenedUnixNano) : UnixNano.ToIso(message.TimeUnixNano),
         endsAt = UnixNano.ToIso(UnixNano.Of(endsAt)),
         generatorURL = message.Url,
     };
+
+    private static Dictionary<string, string> Annotations(IncidentMessage message)
+    {
+        var annotations = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["summary"] = message.Sentence,
+            ["description"] = Text.Body(message),
+            ["firstStep"] = message.FirstStep,
+        };
+        if (message.SealedRoot is { } root)
+        {
+            annotations["logRoot"] = root.Root;
+        }
+
+        return annotations;
+    }
 
     private static SortedDictionary<string, string> Labels(IncidentMessage message, string severity)
     {

@@ -18,6 +18,8 @@ internal sealed class WebhookReceiver : IReceiver
     private readonly HttpClient _http;
     private readonly Uri _url;
     private readonly IReadOnlyList<byte[]> _keys;
+    private readonly WebhookFormat _format;
+    private readonly string? _token;
     private readonly TimeProvider _time;
 
     public WebhookReceiver(ReceiverConfiguration configuration, TimeProvider time)
@@ -25,22 +27,36 @@ internal sealed class WebhookReceiver : IReceiver
         var webhook = configuration.Webhook ?? throw new ArgumentException("not a webhook", nameof(configuration));
         _url = webhook.Url ?? throw new ArgumentException("a webhook needs a url", nameof(configuration));
         _keys = [.. new[] { webhook.Secret, webhook.PreviousSecret }.OfType<SecretReference>().Select(s => WebhookSignature.DecodeSecret(s.Read()))];
+        _format = webhook.Format;
+        _token = webhook.Token?.Read();
         _http = AddressPolicy.CreateClient(configuration.AllowPrivateAddresses);
         _time = time;
     }
 
-    public bool HonoursIds => true;
+    /// <summary>GitHub starts a workflow for every call.</summary>
+    public bool HonoursIds => _format == WebhookFormat.Standard;
 
     public Pace Pace => Pace.None;
 
     public async Task<DeliveryResult> SendAsync(OutgoingMessage delivery, CancellationToken cancellationToken)
     {
-        var body = Body(delivery.Message);
+        var body = _format == WebhookFormat.GithubDispatch ? Dispatch(delivery) : Body(delivery.Message);
         var timestamp = _time.GetUtcNow().ToUnixTimeSeconds();
         using var request = new HttpRequestMessage(HttpMethod.Post, _url) { Content = new ByteArrayContent(body) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.Add("webhook-id", delivery.Id);
         request.Headers.Add("webhook-timestamp", timestamp.ToString(CultureInfo.InvariantCulture));
+        request.Headers.UserAgent.ParseAdd("monitoring");
+        if (_token is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
+        }
+
+        if (_format == WebhookFormat.GithubDispatch)
+        {
+            request.Headers.Accept.ParseAdd("application/vnd.github+json");
+        }
+
         if (_keys.Count > 0)
         {
             request.Headers.Add("webhook-signature", WebhookSignature.Sign(_keys, delivery.Id, timestamp, body));
@@ -56,9 +72,29 @@ internal sealed class WebhookReceiver : IReceiver
     internal static byte[] Body(IncidentMessage message)
     {
         var body = Serialize(message);
-        return body.Length < MaxBody ? body
-            : Serialize(message with { Samples = [], Measures = new Dictionary<string, double>(), Variables = [], Lines = [], MoreLines = message.Lines.Count + message.MoreLines, Clients = [.. message.Clients.Take(1)] });
+        return body.Length < MaxBody ? body : Serialize(Shorten(message));
     }
+
+    /// <summary>
+    /// Body of GitHub's <c>POST /repos/{owner}/{repo}/dispatches</c>: <c>event_type</c>, at most 100 characters, and <c>client_payload</c>, at most ten top-level
+    /// properties. The workflow reads <c>github.event.client_payload.data</c>, which is what a standard webhook's <c>data</c> is.
+    /// </summary>
+    internal static byte[] Dispatch(OutgoingMessage delivery)
+    {
+        var body = Serialize(delivery.Message);
+        return body.Length < MaxBody ? body : Serialize(Shorten(delivery.Message));
+
+        byte[] Serialize(IncidentMessage message) => JsonSerializer.SerializeToUtf8Bytes(
+            new Dictionary<string, object>(StringComparer.Ordinal)
+            {
+                ["event_type"] = $"monitoring-{message.Transition}",
+                ["client_payload"] = new { id = delivery.Id, mayRepeat = delivery.MayRepeat, data = Data(message) },
+            },
+            JsonSerializerOptions.Web);
+    }
+
+    private static IncidentMessage Shorten(IncidentMessage message) =>
+        message with { Samples = [], Measures = new Dictionary<string, double>(), Variables = [], Lines = [], MoreLines = message.Lines.Count + message.MoreLines, Clients = [.. message.Clients.Take(1)] };
 
     private static byte[] Serialize(IncidentMessage message)
     {
@@ -69,39 +105,42 @@ internal sealed class WebhookReceiver : IReceiver
             {
                 type = message.Transition is "test" or "digest" ? $"monitoring.{kind}" : $"incident.{kind}",
                 timestamp = UnixNano.ToIso(message.TimeUnixNano),
-                data = new
-                {
-                    incident = message.Incident,
-                    sequence = message.Sequence,
-                    transition = message.Transition,
-                    state = message.State,
-                    severity = message.Severity,
-                    family = message.Family,
-                    model = message.Model,
-                    modelVersion = message.ModelVersion,
-                    client = message.Client,
-                    sentence = message.Sentence,
-                    text = message.Text,
-                    since = Time(message.SinceUnixNano),
-                    opened = Time(message.OpenedUnixNano),
-                    lastFinding = Time(message.LastFindingUnixNano),
-                    findings = message.Findings,
-                    events = message.Events,
-                    coverage = message.Coverage,
-                    atlasTechnique = message.AtlasTechnique,
-                    firstStep = message.FirstStep,
-                    url = message.Url,
-                    clients = message.Clients,
-                    variables = message.Variables,
-                    samples = message.Samples,
-                    monitors = message.Monitors,
-                    measures = message.Measures,
-                    lines = message.Lines,
-                    moreLines = message.MoreLines,
-                },
+                data = Data(message),
             },
             JsonSerializerOptions.Web);
     }
+
+    private static object Data(IncidentMessage message) => new
+    {
+        incident = message.Incident,
+        sequence = message.Sequence,
+        transition = message.Transition,
+        state = message.State,
+        severity = message.Severity,
+        family = message.Family,
+        model = message.Model,
+        modelVersion = message.ModelVersion,
+        client = message.Client,
+        sentence = message.Sentence,
+        text = message.Text,
+        since = Time(message.SinceUnixNano),
+        opened = Time(message.OpenedUnixNano),
+        lastFinding = Time(message.LastFindingUnixNano),
+        findings = message.Findings,
+        events = message.Events,
+        coverage = message.Coverage,
+        atlasTechnique = message.AtlasTechnique,
+        firstStep = message.FirstStep,
+        url = message.Url,
+        clients = message.Clients,
+        variables = message.Variables,
+        samples = message.Samples,
+        monitors = message.Monitors,
+        measures = message.Measures,
+        lines = message.Lines,
+        moreLines = message.MoreLines,
+        sealedRoot = message.SealedRoot is not { } root ? null : new { root.Topic, root.Partition, root.Checkpoints, sealedTo = Time(root.SealedToUnixNano), root.Root },
+    };
 
     private static string? Time(long nano) => nano > 0 ? UnixNano.ToIso(nano) : null;
 }
