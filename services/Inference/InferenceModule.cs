@@ -36,6 +36,7 @@ public sealed class InferenceModule : IServiceModule
         services.AddHostedService<LimitKeeper>();
         services.AddHostedService(p => p.GetRequiredService<EventPublisher>());
         services.AddHostedService(p => p.GetRequiredService<EventJoiner>());
+        services.AddHostedService<KafkaSource>();
     }
 
     public void MapEndpoints(IEndpointRouteBuilder endpoints)

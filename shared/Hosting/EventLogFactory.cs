@@ -23,9 +23,12 @@ public static class EventLogFactory
                 new EmbeddedEventLogOptions { Directory = Path.Combine(configuration.DataDirectory, "log"), Durability = log.Durability, ReadOnly = readOnly },
                 time,
                 loggers),
-            _ => new KafkaEventLog(KafkaOptions(log.Kafka!), time, loggers),
+            _ => Create(log.Kafka!, time, loggers),
         };
     }
+
+    /// <summary>Opens a Kafka cluster: the installation's own, or one that a source names.</summary>
+    public static IEventLog Create(KafkaConfiguration kafka, TimeProvider time, ILoggerFactory loggers) => new KafkaEventLog(KafkaOptions(kafka), time, loggers);
 
     private static KafkaEventLogOptions KafkaOptions(KafkaConfiguration kafka)
     {

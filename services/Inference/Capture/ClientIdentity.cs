@@ -36,10 +36,15 @@ internal sealed class ClientIdentity
     /// <summary>The client of a logged event: its attributes name it; the logger's own key and address never do.</summary>
     /// <param name="context">The logger's call.</param>
     /// <param name="attributes">CloudEvents attributes by lower-case name; null for a call served here.</param>
-    public Client Identify(HttpContext context, IReadOnlyDictionary<string, string>? attributes)
+    public Client Identify(HttpContext context, IReadOnlyDictionary<string, string>? attributes) => attributes is null ? Find(context, null) : Identify(attributes);
+
+    /// <summary>The client of a logged event, by its attributes.</summary>
+    public Client Identify(IReadOnlyDictionary<string, string> attributes) => Find(null, attributes);
+
+    private Client Find(HttpContext? context, IReadOnlyDictionary<string, string>? attributes)
     {
         var isLogged = attributes is not null;
-        var address = isLogged ? AddressOf(attributes!) : AddressOf(context);
+        var address = isLogged ? AddressOf(attributes!) : AddressOf(context!);
         var client = new Client();
         if (address is not null)
         {
@@ -51,9 +56,9 @@ internal sealed class ClientIdentity
             var (kind, name) = source.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? (source[..colon], source[(colon + 1)..]) : (source, "");
             var id = kind switch
             {
-                "api-key" when !isLogged => ApiKey(context, client),
-                "token" when !isLogged => context.User.FindFirstValue(name),
-                "header" when !isLogged && IsTrusted(context.Connection.RemoteIpAddress) => context.Request.Headers[name].FirstOrDefault(),
+                "api-key" when !isLogged => ApiKey(context!, client),
+                "token" when !isLogged => context!.User.FindFirstValue(name),
+                "header" when !isLogged && IsTrusted(context!.Connection.RemoteIpAddress) => context.Request.Headers[name].FirstOrDefault(),
                 "attribute" when isLogged => attributes!.GetValueOrDefault(name.ToLowerInvariant()),
                 "metadata" or "header" when isLogged => Metadata(attributes!, name),
                 "address" => address is null ? null : Named(address),

@@ -26,6 +26,20 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
 
     public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapPost("/events", PostAsync).RequireAuthorization(Policies.Publish);
 
+    /// <summary>Takes a CloudEvent that came another way than over HTTP. Returns when it is on disk, or joined with its other half there.</summary>
+    /// <param name="attributes">Attributes by lower-case name, extensions among them.</param>
+    /// <param name="data">Its data.</param>
+    /// <exception cref="ProtocolException">It cannot be taken: 503 when there is no room now, else because of what it is.</exception>
+    /// <exception cref="JsonException">Its data is not the JSON that it says to be.</exception>
+    public async ValueTask AcceptAsync(Dictionary<string, string> attributes, ReadOnlyMemory<byte> data) => await EventAsync(null, attributes, data, null).ConfigureAwait(false);
+
+    /// <summary>Takes a CloudEvent in structured mode; see <see cref="AcceptAsync(Dictionary{string, string}, ReadOnlyMemory{byte})"/>.</summary>
+    public async ValueTask AcceptAsync(ReadOnlyMemory<byte> structured)
+    {
+        using var document = JsonDocument.Parse(structured, s_options);
+        await StructuredAsync(null, document.RootElement).ConfigureAwait(false);
+    }
+
     private async Task PostAsync(HttpContext context)
     {
         try
@@ -99,7 +113,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
     private static int? HeaderLength(HttpRequest request) =>
         int.TryParse(request.Headers[InferEndpoints.HeaderLength], NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
 
-    private async ValueTask<int> StructuredAsync(HttpContext context, JsonElement element)
+    private async ValueTask<int> StructuredAsync(HttpContext? context, JsonElement element)
     {
         if (element.ValueKind != JsonValueKind.Object)
         {
@@ -129,7 +143,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
         return await EventAsync(context, attributes, data, null).ConfigureAwait(false);
     }
 
-    private async ValueTask<int> EventAsync(HttpContext context, Dictionary<string, string> attributes, ReadOnlyMemory<byte> data, int? jsonLength)
+    private async ValueTask<int> EventAsync(HttpContext? context, Dictionary<string, string> attributes, ReadOnlyMemory<byte> data, int? jsonLength)
     {
         foreach (var required in new[] { "specversion", "id", "source", "type" })
         {
@@ -177,7 +191,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
         string.Join('\u001f', names.Select(n => attributes.GetValueOrDefault(n) ?? "").Prepend(kind));
 
     private async ValueTask HalfAsync(
-        HttpContext context,
+        HttpContext? context,
         Dictionary<string, string> attributes,
         string? name,
         string key,
@@ -198,20 +212,20 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
             ReceivedUnixNano = now,
             TimeUnixNano = Time(attributes.GetValueOrDefault("time"), now),
             RequestId = requestId,
-            Client = model.Clients.Identify(context, attributes),
+            Client = model.Clients.Identify(attributes),
             TraceParent = attributes.GetValueOrDefault("traceparent") is { Length: <= 128 } trace ? trace : "",
             Status = int.TryParse(attributes.GetValueOrDefault("statuscode"), NumberStyles.None, CultureInfo.InvariantCulture, out var status) ? status : 0,
             JsonLength = jsonLength,
             Payload = payload,
             Message = LoggedPayload.Read(payload, jsonLength, isResponse),
         };
-        if (!await joiner.AddAsync(model, half, context.RequestAborted).ConfigureAwait(false))
+        if (!await joiner.AddAsync(model, half, context?.RequestAborted ?? CancellationToken.None).ConfigureAwait(false))
         {
             throw NoRoom();
         }
     }
 
-    private async ValueTask<int> PlainAsync(HttpContext context, ReadOnlyMemory<byte> body, Dictionary<string, string> attributes)
+    private async ValueTask<int> PlainAsync(HttpContext? context, ReadOnlyMemory<byte> body, Dictionary<string, string> attributes)
     {
         var fields = Fields(body.Span, out var hasOutputs);
         if (!fields.TryGetValue("model", out var name))
@@ -235,7 +249,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
         var identity = attributes.TryGetValue("id", out var eventId)
             ? Join("event", attributes, "source", "id", "type")
             : fields.TryGetValue("id", out var own) ? $"plain\u001f{model.Name}\u001f{own}" : null;
-        if (identity is not null && await joiner.IsRepeatAsync(identity, context.RequestAborted).ConfigureAwait(false))
+        if (identity is not null && await joiner.IsRepeatAsync(identity, context?.RequestAborted ?? CancellationToken.None).ConfigureAwait(false))
         {
             model.Statistics.AddDuplicate();
             return 202;
@@ -246,7 +260,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
             Id = identity is null ? Guid.CreateVersion7(time.GetUtcNow()).ToString("N") : EventJoiner.EventId(identity),
             TimeUnixNano = Time(fields.GetValueOrDefault("time") ?? attributes.GetValueOrDefault("time"), now),
             ModelVersion = fields.GetValueOrDefault("version") ?? model.Configuration.Version,
-            Client = model.Clients.Identify(context, attributes),
+            Client = model.Clients.Identify(attributes),
             RequestId = fields.GetValueOrDefault("id") ?? eventId ?? "",
             TraceParent = attributes.GetValueOrDefault("traceparent") is { Length: <= 128 } trace ? trace : "",
             Inputs = request.Tensors,
@@ -302,7 +316,14 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
         return fields;
     }
 
-    private static void CheckAllowed(HttpContext context, ServedModel model) => InferEndpoints.CheckAllowed(context, model);
+    /// <summary>A caller's key may be for some models only; a source of the configuration is for all.</summary>
+    private static void CheckAllowed(HttpContext? context, ServedModel model)
+    {
+        if (context is not null)
+        {
+            InferEndpoints.CheckAllowed(context, model);
+        }
+    }
 
     private static long Time(string? text, long now) => text is null
         ? now

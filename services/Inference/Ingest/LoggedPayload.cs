@@ -7,7 +7,7 @@ using Monitoring.Scoring;
 namespace Monitoring.Inference;
 
 /// <summary>
-/// Reads payloads that loggers forward: Open Inference Protocol v2 (with binary tensors, the end of the JSON found by reading it),
+/// Reads payloads that loggers forward: Open Inference Protocol v2 (with binary tensors, the end of the JSON found by reading it; or protobuf),
 /// KServe v1 (<c>instances</c>, <c>predictions</c>) and Seldon (<c>data</c>, <c>strData</c>, <c>jsonData</c>).
 /// </summary>
 internal static class LoggedPayload
@@ -17,6 +17,11 @@ internal static class LoggedPayload
     /// <exception cref="ProtocolException">400: none of these.</exception>
     public static InferMessage Read(ReadOnlyMemory<byte> payload, int? jsonLength, bool isResponse)
     {
+        if (!IsJson(payload.Span))
+        {
+            return ProtobufPayload.Read(payload, isResponse);
+        }
+
         if (IsTensorProtocol(payload.Span, isResponse))
         {
             return InferMessageReader.ReadLogged(payload, jsonLength, isResponse);
@@ -53,6 +58,9 @@ internal static class LoggedPayload
 
         throw new ProtocolException(400, "the payload is neither Open Inference Protocol v2, nor KServe v1, nor Seldon");
     }
+
+    /// <summary>A protobuf message begins with a field's tag, a line feed for the first field: what follows white space tells.</summary>
+    private static bool IsJson(ReadOnlySpan<byte> payload) => payload.TrimStart(" \t\r\n"u8) is [(byte)'{' or (byte)'[' or (byte)'"', ..] or [];
 
     /// <summary>Whether the object has a top-level key <c>inputs</c> (or <c>outputs</c>): stops at it, so binary data behind the JSON is never read.</summary>
     private static bool IsTensorProtocol(ReadOnlySpan<byte> payload, bool isResponse)
