@@ -15,12 +15,18 @@ public sealed class ExplainerModule : IServiceModule
     {
         services.AddSingleton<ModelExplainers>();
         services.AddSingleton<ExplanationStore>();
+        services.AddSingleton<ExplainOnRequest>();
         services.AddHostedService<ExplainerService>();
     }
 
-    public void MapEndpoints(IEndpointRouteBuilder endpoints) =>
+    public void MapEndpoints(IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapPost("/api/explanations", (ExplainOnRequest.Request request, System.Security.Claims.ClaimsPrincipal user, ExplainOnRequest explain, CancellationToken token) => explain.HandleAsync(request, user, token))
+            .RequireAuthorization(Policies.View)
+            .WithTags("explanations");
         endpoints.MapGet("/api/explanations/{id}/image", (string id, ExplanationStore store) =>
                 store.Find(id) is { } found ? Results.File(found.Path, found.ContentType) : Results.NotFound())
             .RequireAuthorization(Policies.View)
             .WithTags("explanations");
+    }
 }

@@ -68,6 +68,19 @@ public sealed class ExplainerServiceTests
             var png = await client.GetByteArrayAsync(new Uri($"/api/explanations/{id}/image", UriKind.Relative), TestContext.Current.CancellationToken);
             Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], png[..4]);
             Assert.Equal(System.Net.HttpStatusCode.NotFound, (await client.GetAsync(new Uri($"/api/explanations/{new string('0', 32)}/image", UriKind.Relative), TestContext.Current.CancellationToken)).StatusCode);
+
+            // On request: any method, any call of the log; refusals say why.
+            foreach (var method in ModelExplainer.Methods)
+            {
+                var (status, answer) = await PostAsync(client, $$"""{"eventId":"e1","method":"{{method}}"}""");
+                Assert.Equal(System.Net.HttpStatusCode.OK, status);
+                Assert.Equal(method, answer.GetProperty("method").GetString());
+                Assert.NotEmpty(await client.GetByteArrayAsync(new Uri(answer.GetProperty("image").GetString()!, UriKind.Relative), TestContext.Current.CancellationToken));
+            }
+
+            Assert.Equal(System.Net.HttpStatusCode.NotFound, (await PostAsync(client, """{"eventId":"nothing"}""")).Status);
+            Assert.Equal(System.Net.HttpStatusCode.BadRequest, (await PostAsync(client, """{"eventId":"e1","method":"tarot"}""")).Status);
+            Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, (await PostAsync(client, """{"eventId":"e1","row":7}""")).Status);
             await app.StopAsync(TestContext.Current.CancellationToken);
         }
 
@@ -102,6 +115,35 @@ public sealed class ExplainerServiceTests
         Assert.Equal(0, await RunAsync("explain", "--config", config, "--model", "flights", "--aggregate", "20", "--json", directory.File("all.json")));
         Assert.Equal(20, JsonDocument.Parse(await File.ReadAllTextAsync(directory.File("all.json"), TestContext.Current.CancellationToken)).RootElement.EnumerateArray().Sum(c => c.GetProperty("rows").GetInt32()));
         Assert.Equal(2, await RunAsync("explain", "--config", config, "--model", "flights", "--row", Path.Combine(s_demo, "digits-population.X.npy") + ":0"));
+    }
+
+    [Fact]
+    public async Task Aggregate_says_how_much_a_model_looks_outside_a_mask()
+    {
+        // The snow detector: of the digits model, nearly all of the attention lies inside the middle 20 × 20 pixels where digits are written, and none outside a mask of everything.
+        using var directory = new TemporaryDirectory();
+        var digits = NpyFile.Read(Path.Combine(s_demo, "digits-population.X.npy"));
+        var config = Write(directory, digits);
+        var shares = new List<double>();
+        foreach (var margin in new[] { 0, 4, 12 })
+        {
+            WriteNpy(directory.File("mask.npy"), [.. Enumerable.Range(0, 784).Select(i => (i / 28) >= margin && (i / 28) < 28 - margin && (i % 28) >= margin && (i % 28) < 28 - margin ? 1f : 0f)], 28, 28);
+            Assert.Equal(0, await RunAsync("explain", "--config", config, "--model", "digits", "--aggregate", "10", "--method", "occlusion", "--mask", directory.File("mask.npy"), "--json", directory.File("mask.json")));
+            var classes = JsonDocument.Parse(await File.ReadAllTextAsync(directory.File("mask.json"), TestContext.Current.CancellationToken)).RootElement.EnumerateArray().ToList();
+            shares.Add(classes.Sum(c => c.GetProperty("rows").GetInt32() * c.GetProperty("shareOutside").GetDouble()) / classes.Sum(c => c.GetProperty("rows").GetInt32()));
+        }
+
+        Assert.Equal(0, shares[0], 1e-9);
+        Assert.InRange(shares[1], 0, 0.4);
+        Assert.InRange(shares[2], 0.6, 1);
+        Assert.Equal(2, await RunAsync("explain", "--config", config, "--model", "flights", "--aggregate", "3", "--mask", directory.File("mask.npy")));
+    }
+
+    private static async Task<(System.Net.HttpStatusCode Status, JsonElement Answer)> PostAsync(HttpClient client, string json)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync(new Uri("/api/explanations", UriKind.Relative), content, TestContext.Current.CancellationToken);
+        return (answer.StatusCode, JsonDocument.Parse(await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).RootElement);
     }
 
     private static string Write(TemporaryDirectory directory, NpyFile digits)

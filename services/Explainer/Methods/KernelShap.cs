@@ -17,29 +17,20 @@ internal sealed class KernelShap(PerturbationEngine engine, FeatureGroups groups
         var outputs = engine.Model.Outputs;
         var value = results[..outputs];
         var @base = Mean(results.AsSpan(outputs, b * outputs), b, outputs);
-        var values = new double[groups.Count * outputs];
-        var one = new double[count];
-        for (var o = 0; o < outputs; o++)
+        var answers = new double[outputs * count];
+        for (var i = 0; i < count; i++)
         {
-            for (var i = 0; i < count; i++)
+            for (var j = 0; j < b; j++)
             {
-                var sum = 0.0;
-                var at = ((1 + b + (i * b)) * outputs) + o;
-                for (var j = 0; j < b; j++, at += outputs)
+                var at = (1 + b + (i * b) + j) * outputs;
+                for (var o = 0; o < outputs; o++)
                 {
-                    sum += results[at];
+                    answers[(o * count) + i] += results[at + o] / b;
                 }
-
-                one[i] = sum / b;
-            }
-
-            var shapley = design.Explain(one, @base[o], value[o]);
-            for (var g = 0; g < groups.Count; g++)
-            {
-                values[(g * outputs) + o] = shapley[g];
             }
         }
 
+        var values = design.Explain(answers, @base, value);
         return new Attribution("kernel-shap", groups, values, @base, value, 1 + b + (count * b));
 
         void Fill(int first, int rows, Span<float> batch)

@@ -1,0 +1,84 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
+using Monitoring.Hosting;
+using Monitoring.Scoring;
+
+namespace Monitoring.Explainer;
+
+/// <summary><c>POST /api/explanations</c>: explains one row of one call now. Behind the open incidents' explanations in the queue, inside a row budget, and given up when the caller hangs up.</summary>
+internal sealed class ExplainOnRequest(IEventLog log, ModelExplainers explainers, ExplanationStore store)
+{
+    private const int RowBudget = 200_000;
+
+    /// <summary>What is asked for.</summary>
+    /// <param name="EventId">The call.</param>
+    /// <param name="Row">Its row, from 0.</param>
+    /// <param name="Method">One of <see cref="ModelExplainer.Methods"/>; kernel-shap when absent.</param>
+    internal sealed record Request(string? EventId, int Row, string? Method);
+
+    public async Task<IResult> HandleAsync(Request request, ClaimsPrincipal user, CancellationToken cancellationToken)
+    {
+        var method = request.Method ?? "kernel-shap";
+        if (string.IsNullOrEmpty(request.EventId) || request.Row < 0 || !ModelExplainer.Methods.Contains(method, StringComparer.Ordinal))
+        {
+            return Error(400, $"eventId is needed, row must be 0 or more, method one of {string.Join(", ", ModelExplainer.Methods)}");
+        }
+
+        InferenceEvent? call = null;
+        var wanted = new HashSet<string>(StringComparer.Ordinal) { request.EventId };
+        var partitions = await log.GetPartitionCountAsync(Topics.InferenceEvents, cancellationToken).ConfigureAwait(false);
+        for (var p = 0; p < partitions && call is null; p++)
+        {
+            var offsets = await log.GetOffsetsAsync(Topics.InferenceEvents, p, cancellationToken).ConfigureAwait(false);
+            call = (await ExplainedRow.FindAsync(log, p, offsets.Start, offsets.End, wanted, cancellationToken).ConfigureAwait(false)).FirstOrDefault();
+        }
+
+        // Who may not see the model learns nothing about the call either.
+        var allowed = user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToList();
+        if (call is null || (allowed.Count > 0 && !user.IsInRole(Policies.Admin) && !allowed.Contains(call.Model, StringComparer.Ordinal)))
+        {
+            return Error(404, $"there is no call '{request.EventId}' in the log");
+        }
+
+        try
+        {
+            var (explanation, drawing) = await explainers[call.Model, call.ModelVersion].ExplainAsync(method, ExplainedRow.Read(call, request.Row), new PerturbationRequest(0, (_, _, _) => { }) { Budget = RowBudget }, cancellationToken).ConfigureAwait(false);
+            var id = ExplanationStore.Id("", call.Id, request.Row, method);
+            if (drawing is not null)
+            {
+                await store.SaveAsync(id, drawing, cancellationToken).ConfigureAwait(false);
+            }
+
+            return Results.Ok(new
+            {
+                id,
+                eventId = call.Id,
+                row = request.Row,
+                model = call.Model,
+                modelVersion = call.ModelVersion,
+                method,
+                output = explanation.Output,
+                value = explanation.Value,
+                @base = explanation.Base,
+                features = explanation.Features,
+                attributions = explanation.Attributions is { } a ? System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(a.Data.Span).ToArray() : null,
+                shape = explanation.Attributions?.Shape,
+                rowIds = explanation.RowIds,
+                modelRows = explanation.ModelCalls,
+                image = drawing is null ? null : $"/api/explanations/{id}/image",
+            });
+        }
+        catch (Exception e) when (e is NotSupportedException or RowBudgetException or InvalidDataException)
+        {
+            return Error(422, e.Message);
+        }
+        catch (ScoringException e)
+        {
+            return Error(500, e.Message);
+        }
+    }
+
+    private static IResult Error(int status, string message) => Results.Json(new { error = message }, statusCode: status);
+}
