@@ -173,7 +173,7 @@ internal static class InferenceSuite
         return [.. Encoding.ASCII.GetBytes($"POST /v2/models/digits/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n{extension}Content-Length: {body.Length}\r\n\r\n"), .. body];
     }
 
-    private static IPEndPoint Address(WebApplication app) =>
+    internal static IPEndPoint Address(WebApplication app) =>
         new(IPAddress.Loopback, new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port);
 
     private static double Median(IEnumerable<double> values) => Quantile([.. values], 0.5);
@@ -198,7 +198,7 @@ internal static class InferenceSuite
     }
 
     /// <summary>Keep-alive connections that send one request again and again: as fast as answers come, or each at its share of a rate.</summary>
-    private static class Load
+    internal static class Load
     {
         public static async Task<(double PerSecond, List<double> Milliseconds)> RunAsync(IPEndPoint address, byte[] request, int connections, double seconds, double? rate)
         {

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Monitoring.Contracts;
 using Monitoring.Detection;
@@ -11,6 +12,7 @@ using Monitoring.EventLog.Embedded;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Hosting.Tables;
+using Monitoring.Inference;
 using Monitoring.Outlier;
 using Monitoring.Replay;
 using Monitoring.Replay.Replaying;
@@ -20,8 +22,8 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// <c>replay [--events N] [--repository .]</c>: flights through the default monitors of drift and outlier, twice: events per second of each
-/// group and whether both runs agree byte for byte.
+/// <c>replay [--events N] [--seconds S] [--repository .]</c>: flights through the default monitors of drift and outlier, twice: whether both runs agree byte for byte,
+/// and how many events a second pass through all groups, against the rate at which the same model serves such calls over HTTP in the same process right afterwards.
 /// </summary>
 internal static class ReplaySuite
 {
@@ -55,7 +57,35 @@ internal static class ReplaySuite
             runs.Add(await runner.RunAsync(plan.Groups, 0, long.MaxValue, CancellationToken.None));
         }
 
-        return new { events, eventsTimesGroups = runs[0].Events, findings = runs[0].Findings.Count, identical = runs[0].Sha256 == runs[1].Sha256, eventsPerSecond = runs.Select(r => r.EventsPerSecond) };
+        var serving = await ServingAsync(demo, double.Parse(arguments["seconds", "5"], CultureInfo.InvariantCulture));
+        var replayed = runs.Max(r => events / r.Seconds);
+        return new { replayedPerSecond = replayed, servedPerSecond = serving, ratio = replayed / serving, goal = 20, events, eventsTimesGroups = runs[0].Events, findings = runs[0].Findings.Count, identical = runs[0].Sha256 == runs[1].Sha256, eventsPerSecond = runs.Select(r => r.EventsPerSecond) };
+    }
+
+    /// <summary>Calls a second that the product serves and captures, with 16 connections from this process; half as long to warm up.</summary>
+    private static async Task<double> ServingAsync(string demo, double seconds)
+    {
+        using var folder = new TemporaryDirectory();
+        var configuration = LoadedConfiguration.Parse(
+            $$"""
+            api: { listen: ["http://127.0.0.1:0"] }
+            models:
+              - name: flights
+                client: [address]
+                onnx: { path: '{{Path.Combine(demo, "flights.onnx")}}' }
+                schema: '{{Path.Combine(demo, "flights.schema.json")}}'
+            """,
+            folder.File("monitoring.yaml"),
+            ConfigurationValidators.BuiltIn);
+        await using var served = MonitoringHost.Build(configuration, [new InferenceModule()], s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
+        await served.StartAsync();
+        const string json = "{\"inputs\":[{\"name\":\"features\",\"shape\":[1,5],\"datatype\":\"FP32\",\"data\":[9,1,500,3,4]}]}";
+        var request = System.Text.Encoding.ASCII.GetBytes($"POST /v2/models/flights/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
+        var address = InferenceSuite.Address(served);
+        await InferenceSuite.Load.RunAsync(address, request, 16, seconds / 2, rate: null);
+        var (perSecond, _) = await InferenceSuite.Load.RunAsync(address, request, 16, seconds, rate: null);
+        await served.StopAsync();
+        return perSecond;
     }
 
     private static async Task FillAsync(EmbeddedEventLog log, NpyFile rows, ScoringRuntime scoring, string file, int count)
