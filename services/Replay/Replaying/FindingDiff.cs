@@ -12,7 +12,10 @@ namespace Monitoring.Replay.Replaying;
 /// <param name="OnlyAfter">Findings that only the second run made.</param>
 internal sealed record FindingDiff(int Same, IReadOnlyList<FindingDiff.Change> Changed, IReadOnlyList<Finding> OnlyBefore, IReadOnlyList<Finding> OnlyAfter)
 {
-    public bool IsIdentical => Changed.Count == 0 && OnlyBefore.Count == 0 && OnlyAfter.Count == 0;
+    /// <summary>Findings that say the same and were made with another configuration, profile or build: only their provenance differs.</summary>
+    public int Restated { get; init; }
+
+    public bool IsIdentical => Restated == 0 && Changed.Count == 0 && OnlyBefore.Count == 0 && OnlyAfter.Count == 0;
 
     /// <summary>One finding in both runs.</summary>
     /// <param name="Before">In the first.</param>
@@ -26,7 +29,7 @@ internal sealed record FindingDiff(int Same, IReadOnlyList<FindingDiff.Change> C
         var old = before.ToDictionary(f => f.Id, StringComparer.Ordinal);
         var changed = new List<Change>();
         var added = new List<Finding>();
-        var same = 0;
+        var (same, restated) = (0, 0);
         foreach (var finding in after)
         {
             if (!old.Remove(finding.Id, out var earlier))
@@ -41,11 +44,18 @@ internal sealed record FindingDiff(int Same, IReadOnlyList<FindingDiff.Change> C
             {
                 var fields = new List<string>();
                 Compare(earlier, finding, "", fields);
-                changed.Add(new Change(earlier, finding, fields));
+                if (fields.TrueForAll(f => f.StartsWith("provenance.", StringComparison.Ordinal)))
+                {
+                    restated++;
+                }
+                else
+                {
+                    changed.Add(new Change(earlier, finding, fields));
+                }
             }
         }
 
-        return new FindingDiff(same, changed, [.. old.Values.OrderBy(f => f.TimeUnixNano)], added);
+        return new FindingDiff(same, changed, [.. old.Values.OrderBy(f => f.TimeUnixNano)], added) { Restated = restated };
     }
 
     /// <summary>Lines for people.</summary>
@@ -55,6 +65,11 @@ internal sealed record FindingDiff(int Same, IReadOnlyList<FindingDiff.Change> C
         {
             yield return $"identical: {Same} findings, byte for byte";
             yield break;
+        }
+
+        if (Restated > 0)
+        {
+            yield return $"{Restated} findings say the same; only the configuration, profile or build that they name differs";
         }
 
         yield return $"{Same} findings are the same, {Changed.Count} changed, {OnlyBefore.Count} are gone, {OnlyAfter.Count} are new";

@@ -92,6 +92,7 @@ public sealed class ReplayVerb(IReadOnlyList<IServiceModule> modules) : IVerb
             {
                 identical = diff.IsIdentical,
                 same = diff.Same,
+                restated = diff.Restated,
                 changed = diff.Changed.Select(c => new { id = c.After.Id, fields = c.Fields }),
                 gone = diff.OnlyBefore.Select(f => f.Id),
                 added = diff.OnlyAfter.Select(f => f.Id),

@@ -94,6 +94,11 @@ public sealed class ReplayTests
         Assert.Equal(["score: 1 → 1.5", "effect.size: 2 → 3"], diff.Changed[0].Fields);
         Assert.Equal("1 findings are the same, 1 changed, 1 are gone, 1 are new", diff.Describe().First());
         Assert.True(FindingDiff.Between(before, before).IsIdentical);
+
+        // Made with other settings and saying the same: no change of what was found, and not identical either.
+        var restated = FindingDiff.Between([new() { Id = "a", Score = 1, Provenance = new Provenance { ConfigurationSha256 = "x" } }], [new() { Id = "a", Score = 1, Provenance = new Provenance { ConfigurationSha256 = "y" } }]);
+        Assert.Equal((0, 1, 0), (restated.Same, restated.Restated, restated.Changed.Count));
+        Assert.False(restated.IsIdentical);
     }
 
     [Fact]
