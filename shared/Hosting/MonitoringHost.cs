@@ -25,7 +25,8 @@ public static class MonitoringHost
     /// <param name="configuration">Checked configuration without errors.</param>
     /// <param name="modules">Modules to run.</param>
     /// <param name="customize">Last word on the services, for tests and the demo (a clock, a log).</param>
-    public static WebApplication Build(LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, Action<IServiceCollection>? customize = null)
+    /// <param name="serves">False for a host that is never started: without endpoints nothing opens what a running installation holds, such as its spool.</param>
+    public static WebApplication Build(LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, Action<IServiceCollection>? customize = null, bool serves = true)
     {
         if (configuration.Errors.Count > 0)
         {
@@ -43,6 +44,11 @@ public static class MonitoringHost
         customize?.Invoke(builder.Services);
 
         var app = builder.Build();
+        if (!serves)
+        {
+            return app;
+        }
+
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapHealth();

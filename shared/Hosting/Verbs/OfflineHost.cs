@@ -17,7 +17,7 @@ public static class OfflineHost
             await Console.Error.WriteLineAsync($"error: {error}").ConfigureAwait(false);
         }
 
-        return loaded.Errors.Count == 0 ? MonitoringHost.Build(loaded, modules) : null;
+        return loaded.Errors.Count == 0 ? MonitoringHost.Build(loaded, modules, serves: false) : null;
     }
 
     /// <summary>The named model of a configuration, or the only one; null with a message when there is no such.</summary>
