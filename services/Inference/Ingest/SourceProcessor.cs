@@ -37,7 +37,15 @@ internal sealed partial class SourceProcessor(PartitionAssignment assignment, Ev
             try
             {
                 var message = SourceMessage.Read(entry);
-                await (message.Structured ? intake.AcceptAsync(message.Data) : intake.AcceptAsync(message.Attributes, message.Data)).ConfigureAwait(false);
+                if (message.Structured)
+                {
+                    await intake.AcceptAsync(message.Data).ConfigureAwait(false);
+                }
+                else
+                {
+                    await intake.AcceptAsync(message.Attributes, message.Data).ConfigureAwait(false);
+                }
+
                 return;
             }
             catch (ProtocolException e) when (e.Status == 503)
