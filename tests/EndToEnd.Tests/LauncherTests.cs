@@ -141,7 +141,8 @@ public sealed partial class LauncherTests : IDisposable
 
     private static int FreePorts()
     {
-        for (var port = Random.Shared.Next(20_000, 30_000); ; port += Services)
+        // Two runs beside each other begin at different ports.
+        for (var port = 20_000 + (Environment.ProcessId % 10_000); ; port += Services)
         {
             var listeners = new List<TcpListener>();
             try
