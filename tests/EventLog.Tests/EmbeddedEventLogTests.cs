@@ -366,6 +366,44 @@ public sealed class EmbeddedEventLogTests : IDisposable
         Assert.Equal("next", (await ValuesAsync(again))[^1]);
     }
 
+    [Theory]
+    [InlineData("0000000000.db")]
+    [InlineData("0000000001.db")]
+    public async Task Segment_whose_making_was_killed_before_it_had_tables_is_made_anew(string name)
+    {
+        await using (var log = Open())
+        {
+            await log.EnsureTopicAsync(new TopicDefinition("t", 1), Cancel);
+            if (name != "0000000000.db")
+            {
+                await log.AppendAsync("t", Record("1"), Cancel);
+            }
+        }
+
+        // As kill -9 leaves a database in the middle of a change under a rollback journal: pages written, journal still there.
+        var file = Path.Combine(_directory.File("t"), name);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        using (var database = SqliteDatabase.Open(_directory.File("half"), SqliteDatabase.Mode.ReadWriteCreate))
+        {
+            database.Execute("CREATE TABLE rows(x)");
+            database.Execute("PRAGMA cache_size=1");
+            database.Execute("BEGIN");
+            for (var i = 0; i < 100; i++)
+            {
+                database.Execute("INSERT INTO rows VALUES(zeroblob(4000))");
+            }
+
+            File.Copy(_directory.File("half"), file, overwrite: true);
+            File.Copy(_directory.File("half-journal"), file + "-journal");
+            database.Execute("ROLLBACK");
+        }
+
+        await using var again = Open();
+        Assert.Equal(name == "0000000000.db" ? 0 : 1, (await again.AppendAsync("t", Record("2"), Cancel)).Offset);
+        Assert.Equal("2", (await ValuesAsync(again))[^1]);
+        Assert.False(File.Exists(file + "-journal"));
+    }
+
     [Fact]
     public async Task Write_ahead_log_and_memory_stay_bounded_behind_slow_and_fast_groups()
     {

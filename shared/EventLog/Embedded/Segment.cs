@@ -27,6 +27,9 @@ internal sealed class Segment
 
     public string Path { get; }
 
+    /// <summary>A rollback journal: beside a segment only while it is made.</summary>
+    private const string Journal = "-journal";
+
     /// <summary>When it was made, in nanoseconds since the epoch.</summary>
     public long Created { get; }
 
@@ -97,7 +100,15 @@ internal sealed class Segment
     /// <summary>Reads what an existing file says about itself; null when its making was interrupted.</summary>
     public static Segment? Load(string directory, long firstId, long lastId, int partitions, string? fileName = null)
     {
-        using var database = SqliteDatabase.Open(System.IO.Path.Combine(directory, fileName ?? FileName(firstId, lastId)), SqliteDatabase.Mode.ReadOnly);
+        var path = System.IO.Path.Combine(directory, fileName ?? FileName(firstId, lastId));
+        if (File.Exists(path + Journal))
+        {
+            // Killed while the empty file was changed to write-ahead logging, before it had tables. SQLite would roll it back, but not for a reader: that one
+            // is told "attempt to write a readonly database".
+            return null;
+        }
+
+        using var database = SqliteDatabase.Open(path, SqliteDatabase.Mode.ReadOnly);
         if (database.Scalar("SELECT count(*) FROM sqlite_master WHERE name='bases'") != 1)
         {
             return null;
@@ -133,6 +144,7 @@ internal sealed class Segment
         File.Delete(path);
         File.Delete(path + "-wal");
         File.Delete(path + "-shm");
+        File.Delete(path + Journal);
     }
 
     private static void Configure(SqliteDatabase database, LogDurability durability)
