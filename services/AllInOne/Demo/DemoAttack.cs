@@ -15,6 +15,8 @@ internal sealed class DemoAttack(Uri server, DemoAssets assets, DemoClients clie
     /// <summary>Kind of the monitor that watches for it.</summary>
     public const string Monitor = "query-similarity";
 
+    /// <summary>Queries that a searcher for one deceiving input needs at least, several times over: before them there is nothing to find.</summary>
+    public const int Enough = 150;
     private const int Budget = 300;
     private const double QueriesPerSecond = 30;
     private const string RequestPrefix = "demo-attack";
