@@ -173,6 +173,21 @@ public sealed class CaptureTests
         Assert.Equal(["kept"], captured.Attributes.Select(a => a.Key));
     }
 
+    [Theory]
+    [InlineData("""{"inputs":[{"name":"features","shape":[1,5],"datatype":"FP32","data":[9,1,31337,2,3]}]}""", 200)]
+    [InlineData("""{"inputs":[{"name":"features","shape":[1,6],"datatype":"FP32","data":[9,1,31337,2,3,4]}]}""", 400)]
+    [InlineData("""{"inputs":[{"name":"features","shape":[1,5],"datatype":"FP32","data":[9,1,31337e90,2,3]}]}""", 400)]
+    [InlineData("""{"inputs":[{"name":"features","shape":[1,5],"datatype":"BYTES","data":["9","1","31337","2","3"]}]}""", 400)]
+    public async Task A_redacted_value_reaches_the_log_neither_in_a_refused_call_nor_in_what_is_said_of_it(string body, int status)
+    {
+        await using var server = await TestServer.StartAsync(Flights + "\n    schema: \"{demo}/flights.schema.json\"\n    redact: [distance]");
+        Assert.Equal(status, (int)(await server.PostAsync("/v2/models/flights/infer", body)).Status);
+        var captured = (await server.EventsAsync(1))[0];
+        Assert.DoesNotContain("31337", captured.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(captured.Inputs, t => t.Data.Span.IndexOf(BitConverter.GetBytes(31337f)) >= 0 || t.Data.Span.IndexOf("31337"u8) >= 0);
+        Assert.True(status == 200 || captured.Error.Length > 0);
+    }
+
     [Fact]
     public async Task Capture_with_fsync_and_without_capture_both_answer()
     {

@@ -18,6 +18,9 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
     /// <summary>Attribute of events that names the decisions about the client that touched the call: <c>coarsen:ID</c>, <c>dry-run:deny:ID</c>.</summary>
     public const string ControlAttribute = "monitoring.control";
 
+    /// <summary>Stands for a message that may quote what the caller sent.</summary>
+    private const string Unquoted = "refused; what was wrong is not kept, as the model redacts inputs";
+
     private readonly EventSplitter _splitter = new(artifacts);
     private readonly CaptureMode _mode = configuration.Value.Capture.Mode;
 
@@ -62,7 +65,7 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
         }
         else
         {
-            SchemaCheck.Check(model.Schema, call.Inputs, violations);
+            SchemaCheck.Check(model.Schema, call.Inputs, model.Configuration.Redact, violations);
         }
 
         model.Statistics.AddViolations(violations.Count);
@@ -160,6 +163,7 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
     /// <summary>The event as a message.</summary>
     private InferenceEvent Build(ServedModel model, CapturedCall call, RepeatedField<SchemaViolation> violations, IReadOnlyList<Contracts.Attribute> attributes)
     {
+        var redact = model.Configuration.Redact;
         var value = new InferenceEvent
         {
             Id = call.Id,
@@ -169,18 +173,30 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
             Client = call.Client,
             RequestId = call.RequestId,
             Status = call.Status,
-            Error = call.Error,
+            Error = redact.Count > 0 && call.Refusal is not null ? Unquoted : call.Error,
             LatencyNano = call.LatencyNano,
             Source = new Source { Instance = _instance, StartUnixNano = _start },
         };
         value.Violations.Add(violations);
         value.Attributes.Add(attributes);
-        var redact = model.Configuration.Redact;
+        if (redact.Count > 0 && call.Refusal is not null)
+        {
+            // The caller reads which value was wrong; the log may not.
+            foreach (var violation in value.Violations)
+            {
+                violation.Detail = Unquoted;
+            }
+        }
+
         foreach (var input in call.Inputs)
         {
-            if (redact.Count == 0 || !redact.Contains(input.Name))
+            if (redact.Count == 0)
             {
-                value.Inputs.Add(ToTensor(redact.Count == 0 ? input : Redact(input, model.Schema, redact)));
+                value.Inputs.Add(ToTensor(input));
+            }
+            else if (!redact.Contains(input.Name) && Redact(input, model.Schema, redact) is { } kept)
+            {
+                value.Inputs.Add(ToTensor(kept));
             }
         }
 
@@ -205,12 +221,17 @@ internal sealed partial class EventCapture(LoadedConfiguration configuration, Sp
         return result;
     }
 
-    /// <summary>Columns that may not be kept hold NaN (0 in whole-number tensors).</summary>
-    private static ScoringTensor Redact(ScoringTensor tensor, ModelSchema? schema, IReadOnlyList<string> redact)
+    /// <summary>Columns that may not be kept hold NaN (0 in whole-number tensors). Null where it cannot be told which column is which: then nothing of it is kept.</summary>
+    private static ScoringTensor? Redact(ScoringTensor tensor, ModelSchema? schema, IReadOnlyList<string> redact)
     {
-        if (schema is null || tensor.Type == TensorType.Bytes || tensor.Rows == 0 || tensor.ElementCount / tensor.Rows != schema.Width)
+        if (schema is null || !schema.Features.Any(f => redact.Contains(f.Name)))
         {
             return tensor;
+        }
+
+        if (tensor.Type == TensorType.Bytes || tensor.Rows == 0 || tensor.ElementCount / tensor.Rows != schema.Width)
+        {
+            return null;
         }
 
         var size = tensor.Type.Size();

@@ -11,8 +11,11 @@ internal static class SchemaCheck
 {
     private const int MaxViolations = 64;
 
-    /// <summary>Adds the departures to <paramref name="violations"/>. Without a schema only NaN and infinity are looked for.</summary>
-    public static void Check(ModelSchema? schema, IReadOnlyList<ScoringTensor> inputs, ICollection<SchemaViolation> violations)
+    /// <summary>
+    /// Adds the departures to <paramref name="violations"/>. Without a schema only NaN and infinity are looked for. Of sensitive features, and of those
+    /// in <paramref name="redact"/>, no value is told.
+    /// </summary>
+    public static void Check(ModelSchema? schema, IReadOnlyList<ScoringTensor> inputs, IReadOnlyList<string> redact, ICollection<SchemaViolation> violations)
     {
         for (var i = 0; i < inputs.Count && violations.Count < MaxViolations; i++)
         {
@@ -24,7 +27,7 @@ internal static class SchemaCheck
 
             if (schema is not null && i == 0 && tensor.Rows > 0 && tensor.ElementCount / tensor.Rows == schema.Width)
             {
-                CheckRows(schema, tensor, violations);
+                CheckRows(schema, tensor, redact, violations);
             }
             else if (schema is not null && i == 0)
             {
@@ -37,7 +40,7 @@ internal static class SchemaCheck
         }
     }
 
-    private static void CheckRows(ModelSchema schema, ScoringTensor tensor, ICollection<SchemaViolation> violations)
+    private static void CheckRows(ModelSchema schema, ScoringTensor tensor, IReadOnlyList<string> redact, ICollection<SchemaViolation> violations)
     {
         if (tensor.Type == TensorType.Float32 && schema.Image is { } image)
         {
@@ -54,7 +57,7 @@ internal static class SchemaCheck
                 {
                     Feature = schema.Features[0].Name,
                     Kind = "range",
-                    Detail = string.Create(CultureInfo.InvariantCulture, $"values from {low} to {high}, allowed {image.Minimum} to {image.Maximum}"),
+                    Detail = IsSecret(schema.Features[0]) ? "values out of range" : string.Create(CultureInfo.InvariantCulture, $"values from {low} to {high}, allowed {image.Minimum} to {image.Maximum}"),
                 });
             }
 
@@ -96,6 +99,8 @@ internal static class SchemaCheck
             Add(feature, "range", range, firstRange);
         }
 
+        bool IsSecret(FeatureSchema feature) => feature.Sensitive || redact.Contains(feature.Name);
+
         void Add(FeatureSchema feature, string kind, int count, double first)
         {
             if (count > 0 && violations.Count < MaxViolations)
@@ -104,7 +109,7 @@ internal static class SchemaCheck
                 {
                     Feature = feature.Name,
                     Kind = kind,
-                    Detail = feature.Sensitive ? $"{count} of {rows} rows" : string.Create(CultureInfo.InvariantCulture, $"{count} of {rows} rows, first {first}"),
+                    Detail = IsSecret(feature) ? $"{count} of {rows} rows" : string.Create(CultureInfo.InvariantCulture, $"{count} of {rows} rows, first {first}"),
                 });
             }
         }

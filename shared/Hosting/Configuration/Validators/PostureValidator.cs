@@ -46,6 +46,11 @@ internal sealed class PostureValidator : IConfigurationValidator
                 report.Warning($"models[{i}].onnx", $"model '{value.Models[i].Name}' is not pinned: set sha256, so that no other file can take its place");
             }
 
+            if (value.Models[i] is { Redact.Count: > 0, Schema: null })
+            {
+                report.Warning($"models[{i}].redact", $"model '{value.Models[i].Name}' has no schema: only whole tensors and request parameters can be left out, not columns");
+            }
+
             if (value.Models[i].Client.Count == 0)
             {
                 report.Warning($"models[{i}].client", $"model '{value.Models[i].Name}' has no client identity: attacks cannot be told by client; set client: [api-key, header:NAME, address]");
