@@ -14,6 +14,9 @@ public sealed class QualityModule : IServiceModule
     {
         services.AddMonitorKind<QualityKind>();
         services.AddMonitorKind<CbpeKind>();
+        services.AddMonitorKind<PerformanceKind>();
+        services.AddMonitorKind<FairnessKind>();
+        services.AddHostedService<FeedbackRelay>();
         services.AddMonitorService(Family.Quality);
     }
 

@@ -8,21 +8,23 @@ namespace Monitoring.Quality;
 internal static class TrueValue
 {
     /// <summary>NaN where the label is neither a class of the schema nor a number.</summary>
-    public static double Of(Feedback feedback, ModelSchema schema)
-    {
-        if (feedback.TruthCase == Feedback.TruthOneofCase.Value)
-        {
-            return feedback.Value;
-        }
+    public static double Of(Feedback feedback, ModelSchema schema) =>
+        feedback.TruthCase == Feedback.TruthOneofCase.Value ? feedback.Value : Of(feedback.Label, schema);
 
+    /// <inheritdoc cref="Of(Feedback, ModelSchema)"/>
+    public static double Of(TrueLabel label, ModelSchema schema) =>
+        label.TruthCase == TrueLabel.TruthOneofCase.Value ? label.Value : Of(label.Label, schema);
+
+    private static double Of(string label, ModelSchema schema)
+    {
         for (var i = 0; i < schema.Classes.Count; i++)
         {
-            if (string.Equals(schema.Classes[i], feedback.Label, StringComparison.Ordinal))
+            if (string.Equals(schema.Classes[i], label, StringComparison.Ordinal))
             {
                 return i;
             }
         }
 
-        return double.TryParse(feedback.Label, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : double.NaN;
+        return double.TryParse(label, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : double.NaN;
     }
 }

@@ -11,6 +11,9 @@ public static class EventTypes
     /// a matter of the log, in a replay too.
     /// </summary>
     public const string Rearm = "monitoring.rearm.v1";
+
+    /// <summary>On <see cref="Topics.InferenceEvents"/>: a true label of an earlier call, relayed so that calls and labels have one order. An <see cref="InferenceEvent"/> with <c>label</c> and no tensors.</summary>
+    public const string Label = "monitoring.label.v1";
     public const string Finding = "monitoring.finding.v1";
     public const string Explanation = "monitoring.explanation.v1";
     public const string Feedback = "monitoring.feedback.v1";

@@ -132,6 +132,11 @@ internal sealed class TrafficWatch(IEventLog log, MonitoringDatabase database, A
             var seen = new HashSet<string>(StringComparer.Ordinal);
             for (var i = batch.Count - 1; i >= 0; i--)
             {
+                if (batch[i].Headers.Any(h => h.Name == Headers.Type && h.Value.Span.SequenceEqual("monitoring.label.v1"u8)))
+                {
+                    continue;
+                }
+
                 var model = ModelOf(batch[i].Key.Span);
                 if (seen.Add(model))
                 {

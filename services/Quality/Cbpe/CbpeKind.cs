@@ -6,7 +6,7 @@ using Monitoring.Statistics;
 namespace Monitoring.Quality;
 
 /// <summary>The kind <c>cbpe</c>; see README.md beside it.</summary>
-public sealed class CbpeKind : MonitorKind<CbpeOptions>
+public sealed class CbpeKind : MonitorKind<CbpeOptions>, IPromisedKind
 {
     private const byte Version = 1;
 
@@ -17,6 +17,10 @@ public sealed class CbpeKind : MonitorKind<CbpeOptions>
     public override Family Family => Family.Quality;
 
     public override Severity DefaultSeverity => Severity.Harm;
+
+    public IReadOnlyDictionary<string, string> Promise(string metric, double threshold) => metric == "accuracy"
+        ? new Dictionary<string, string>(StringComparer.Ordinal) { ["threshold"] = threshold.ToString("R", System.Globalization.CultureInfo.InvariantCulture) }
+        : new Dictionary<string, string>(StringComparer.Ordinal);
 
     protected override ValueTask<FittedParameters> FitAsync(FitContext context, CbpeOptions options, CancellationToken cancellationToken)
     {
@@ -67,7 +71,10 @@ public sealed class CbpeKind : MonitorKind<CbpeOptions>
         reader.ExpectEnd();
 
         // The fitted steps are monotone already: fitting them again returns them.
-        return new CbpeMonitor(Probabilities(context.Model), IsotonicCalibration.Fit(thresholds, values));
+        var calibration = IsotonicCalibration.Fit(thresholds, values);
+        return options.Threshold is { } threshold
+            ? new PromisedCbpeMonitor(context.Model, Probabilities(context.Model), calibration, threshold)
+            : new CbpeMonitor(Probabilities(context.Model), calibration);
     }
 
     /// <summary>Predicted class and its probability; (−1, NaN) where the row has none.</summary>

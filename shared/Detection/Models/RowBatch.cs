@@ -25,7 +25,7 @@ public sealed class RowBatch
     }
 
     /// <summary>Of arrays that may be longer than the batch.</summary>
-    internal RowBatch(ModelDescription model, float[] inputs, float[][] outputs, RowInfo[] rows, int count, IReadOnlyList<InferenceEvent> events, EventFacts[]? facts)
+    internal RowBatch(ModelDescription model, float[] inputs, float[][] outputs, RowInfo[] rows, int count, IReadOnlyList<InferenceEvent> events, EventFacts[]? facts, IReadOnlyList<RowLabel>? labels = null)
     {
         if (inputs.Length < count * model.Width)
         {
@@ -53,6 +53,7 @@ public sealed class RowBatch
         Width = model.Width;
         Count = count;
         Events = events;
+        Labels = labels ?? [];
     }
 
     public ModelDescription Model { get; }
@@ -66,6 +67,9 @@ public sealed class RowBatch
 
     /// <summary>Events of the rows, in order: status, latency, violations, attributes. Empty for reference data from files.</summary>
     public IReadOnlyList<InferenceEvent> Events { get; }
+
+    /// <summary>True labels of earlier rows that came between these, by <see cref="RowLabel.RowsBefore"/> ascending.</summary>
+    public IReadOnlyList<RowLabel> Labels { get; }
 
     /// <summary>What the runtime wants to know of an event, without parsing it.</summary>
     internal EventFacts Facts(int index) => _facts is not null

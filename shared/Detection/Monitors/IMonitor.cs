@@ -32,6 +32,9 @@ public interface IMonitor
     /// <summary>The monitor's own state; null when it has none (calibrated evidence is kept by the runtime, not here).</summary>
     IMonitorState? State => null;
 
+    /// <summary>What it measures now, for pages and metrics.</summary>
+    IReadOnlyList<MonitorMeasure> Measures => [];
+
     /// <summary>Called while an alarm becomes a finding, in log order: add measures, samples, clients, or a better sentence.</summary>
     void Describe(AlarmContext alarm, FindingDetails details)
     {

@@ -30,6 +30,9 @@ internal readonly struct DecodedEvent
 
     public required long TimeUnixNano { get; init; }
 
+    /// <summary>Set when it is no call but a true label of an earlier one.</summary>
+    public TrueLabel? Label { get; init; }
+
     /// <summary>The whole event, for who wants more.</summary>
     public InferenceEvent Parse() => InferenceEvent.Parser.ParseFrom(Bytes.Span);
 }

@@ -42,6 +42,7 @@ public sealed class DetectionMetrics : IDisposable
         _meter.CreateObservableGauge("monitoring_detection_learning_ratio", () => Each(m => m.LearnedDraws / (double)m.LearningDraws, m => m.LearningDraws > 0), description: "Progress of learning a profile.");
         _meter.CreateObservableGauge("monitoring_detection_forgotten_clients", () => Each(m => m.ForgottenClients), description: "Clients that a monitor forgot for want of room, the one silent longest first; their evidence starts anew when they come back.");
         _meter.CreateObservableGauge("monitoring_detection_profile_distance_sd", () => Each(m => m.ProfileDistance, m => m.ProfileSha256.Length > 0), description: "How far the profile in use has moved from the first one approved for the model version, mean over variables of the largest movement of a quantile, in standard deviations.");
+        _meter.CreateObservableGauge("monitoring_detection_measure_value", Measures, description: "What monitors measure (accuracy, selection rate, joined labels): the value, and the ends of its 95 % interval, by bound.");
         _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.LagEvents, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
     }
 
@@ -76,6 +77,16 @@ public sealed class DetectionMetrics : IDisposable
     /// <summary>Progress last published by the partitions of a group in this process, by partition.</summary>
     internal IReadOnlyDictionary<int, PartitionProgress> Progress(string group) =>
         _status.Where(s => string.Equals(s.Key.Group, group, StringComparison.Ordinal)).ToDictionary(s => s.Key.Partition, s => s.Value);
+
+    /// <summary>A model lies in one partition; of a sharded one the last shard is shown.</summary>
+    private IEnumerable<Measurement<double>> Measures() =>
+        _status.OrderBy(s => s.Key.Partition).SelectMany(s => s.Value.Monitors).Where(m => m.Measures.Count > 0)
+            .GroupBy(m => (m.Model, m.Version, m.Monitor, m.Kind))
+            .SelectMany(g => g.Last().Measures.SelectMany(m => new[] { ("value", m.Value), ("low", m.Low), ("high", m.High) }
+                .Where(b => double.IsFinite(b.Item2))
+                .Select(b => new Measurement<double>(
+                    b.Item2,
+                    new("model", g.Key.Model), new("version", g.Key.Version), new("monitor", g.Key.Monitor), new("kind", g.Key.Kind), new("measure", m.Name), new("segment", m.Segment), new("bound", b.Item1)))));
 
     private IEnumerable<Measurement<double>> Each(Func<MonitorStatus, double> value, Func<MonitorStatus, bool>? where = null) =>
         _status.Values.SelectMany(s => s.Monitors).Where(m => where?.Invoke(m) ?? true)

@@ -124,6 +124,18 @@ internal sealed class ModelRuntime
         for (var i = 0; i < Pending.Count; i++)
         {
             var decoded = Pending[i];
+            if (decoded.Label is { } label)
+            {
+                // Labels of calls that nobody watched yet have nothing to be joined with.
+                if (OwnProfile is not null && Description is not null)
+                {
+                    _builder ??= new RowBatchBuilder(Description);
+                    _builder.Add(label, decoded.Offset, decoded.TimeUnixNano);
+                }
+
+                continue;
+            }
+
             _changed = true;
             History.Add(decoded.Facts, decoded.Offset, decoded.TimeUnixNano);
             if (Description is null)
@@ -173,7 +185,7 @@ internal sealed class ModelRuntime
             }
         }
 
-        if (_builder is { Count: > 0 })
+        if (_builder is { IsEmpty: false })
         {
             batches.Add(_builder.Build());
         }

@@ -54,6 +54,9 @@ internal sealed class MonitorRuntime : IObservationSink
     private readonly TrafficHistory _history = new();
     private RowBatch? _rows;
     private int _row;
+
+    /// <summary>The place of the label being applied; null while a row is.</summary>
+    private RowInfo? _label;
     private bool _expected;
     private string _subject = "";
     private bool _observed;
@@ -142,6 +145,12 @@ internal sealed class MonitorRuntime : IObservationSink
         foreach (var batch in batches)
         {
             _changed |= batch.Count > 0;
+            if (batch.Count == 0)
+            {
+                ApplyLabels(batch, 0, 0);
+                continue;
+            }
+
             MonitorScores? scores = null;
             try
             {
@@ -155,17 +164,23 @@ internal sealed class MonitorRuntime : IObservationSink
             if (scores is not null)
             {
                 _rows = batch;
+                var label = 0;
                 for (_row = 0; _row < batch.Count; _row++)
                 {
+                    label = ApplyLabels(batch, label, _row);
                     Apply(scores);
                 }
 
+                _row = batch.Count - 1;
+                ApplyLabels(batch, label, batch.Count);
                 continue;
             }
 
             // One row broke the batch: find it by itself.
+            var next = 0;
             for (var row = 0; row < batch.Count; row++)
             {
+                next = ApplyLabels(batch, next, row);
                 var one = batch.Slice(row, 1);
                 try
                 {
@@ -181,12 +196,14 @@ internal sealed class MonitorRuntime : IObservationSink
                 _row = 0;
                 Apply(scores);
             }
+
+            ApplyLabels(batch, next, batch.Count);
         }
     }
 
     public void Observe(int variable, double value, string subject = "")
     {
-        if (!_everyRow[variable] && !_rows!.Rows[_row].Admitted)
+        if (!_everyRow[variable] && !At.Admitted)
         {
             return;
         }
@@ -221,7 +238,7 @@ internal sealed class MonitorRuntime : IObservationSink
     public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "")
     {
         ArgumentException.ThrowIfNullOrEmpty(subject);
-        var row = _rows!.Rows[_row];
+        var row = At;
         Hash(row, BitConverter.DoubleToUInt64Bits(logEvidence));
         var logLevel = Math.Log(Math.Max(2, _budget.Period.Ticks * 100.0 / RowNano() / (_budget.Alarms * _part)));
         if (_alarmed.ContainsKey(subject))
@@ -257,13 +274,13 @@ internal sealed class MonitorRuntime : IObservationSink
             ? $"{_kind.Name} found a pattern in the queries of client {client} to {_model.Name} since {Time(sinceUnixNano)}"
             : $"{_kind.Name} found a pattern in the queries to {_model.Name} since {Time(sinceUnixNano)}";
         finding.SampleEventIds.Add(row.EventId);
-        Describe(finding, new AlarmContext(_rows, _row, subject, -1, logEvidence, logLevel));
+        Describe(finding, new AlarmContext(_rows!, _row, subject, -1, logEvidence, logLevel));
         Findings.Add(new FindingDraft(finding, row.Offset, row.EventRow, _index));
     }
 
     public void Report(CertainFinding found)
     {
-        var row = _rows!.Rows[_row];
+        var row = At;
         Hash(row, StableHash.Of(found.Key));
         if (_reported.TryGetValue(found.Key, out var until) && row.TimeUnixNano < until)
         {
@@ -358,6 +375,7 @@ internal sealed class MonitorRuntime : IObservationSink
             _model.ProfileSha256,
             _digest.ToString("x16", CultureInfo.InvariantCulture))
         {
+            Measures = _monitor.Measures,
             ProfileDistance = _model.DistanceToFirst,
 
             // Of the two tables, of evidence and of the monitor's own, the one that forgot more: most clients are in both.
@@ -523,6 +541,39 @@ internal sealed class MonitorRuntime : IObservationSink
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>What the sink is told about: the row being applied, or the label.</summary>
+    private RowInfo At => _label ?? _rows!.Rows[_row];
+
+    /// <summary>Applies the labels that come before a row; returns the next one.</summary>
+    private int ApplyLabels(RowBatch batch, int label, int row)
+    {
+        for (; label < batch.Labels.Count && batch.Labels[label].RowsBefore <= row; label++)
+        {
+            if (_monitor is not ILabelledMonitor labelled)
+            {
+                continue;
+            }
+
+            _changed = true;
+            _rows ??= batch;
+            var found = batch.Labels[label];
+            var id = found.Label.EventId.Length > 0 ? found.Label.EventId : found.Label.FeedbackId;
+            _label = new RowInfo(id, StableHash.Of(found.Label.FeedbackId), 0, "", found.TimeUnixNano, found.Offset, 0, 0, Admitted: true);
+            try
+            {
+                labelled.ApplyLabel(found, this);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                Fail(e);
+            }
+
+            _label = null;
+        }
+
+        return label;
+    }
+
     private void Apply(MonitorScores scores)
     {
         ref readonly var info = ref _rows!.Rows[_row];
@@ -677,7 +728,7 @@ internal sealed class MonitorRuntime : IObservationSink
             return;
         }
 
-        ref readonly var row = ref _rows!.Rows[_row];
+        var row = At;
         var seen = stream.Draw(_scratch.AsSpan(0, indices.Length), row, _model.SlotOf(row.TimeUnixNano));
         Hash(row, BitConverter.DoubleToUInt64Bits(stream.Value));
         if (seen == LatchEvent.Alarm)

@@ -37,6 +37,9 @@ public sealed record MonitorStatus(
     string ProfileSha256,
     string EvidenceDigest)
 {
+    /// <summary>What the monitor measures.</summary>
+    public IReadOnlyList<MonitorMeasure> Measures { get; init; } = [];
+
     /// <summary>Clients forgotten for want of room, the one silent longest first; they are watched anew when they come back.</summary>
     public long ForgottenClients { get; init; }
 

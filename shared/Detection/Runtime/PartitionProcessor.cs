@@ -377,6 +377,21 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             {
                 return (models, i - start + 1, RearmRequest.From(decoded.Parse()));
             }
+            else if (decoded.Inputs == 0 && decoded.Outputs == 0 && RowLabel.Is(batch[i]))
+            {
+                // A label does not say which version answered: each looks among its own calls.
+                var label = decoded with { Label = decoded.Parse().Label };
+                foreach (var version in _models.Values.Where(m => m.Name == decoded.Model).OrderBy(m => m.Version, StringComparer.Ordinal))
+                {
+                    if (version.Pending.Count == 0)
+                    {
+                        _touched.Add(version);
+                        models.Add(version);
+                    }
+
+                    version.Pending.Add(label);
+                }
+            }
             else if (Model(decoded.Model, decoded.Version) is { } model)
             {
                 if (model.Pending.Count == 0 && model.History.Events == 0)

@@ -1,4 +1,5 @@
 using System.Text;
+using Monitoring.Contracts;
 using Monitoring.Statistics;
 
 namespace Monitoring.Detection;
@@ -22,8 +23,14 @@ internal sealed class RowBatchBuilder(ModelDescription model)
     private EventFacts[] _facts = [];
     private int _rowCount;
     private int _eventCount;
+    private List<RowLabel> _labels = [];
 
     public int Count => _rowCount;
+
+    public bool IsEmpty => _rowCount == 0 && _labels.Count == 0;
+
+    /// <summary>Appends a true label after the rows so far.</summary>
+    public void Add(TrueLabel label, long offset, long timeUnixNano) => _labels.Add(new RowLabel(_rowCount, label, offset, timeUnixNano));
 
     /// <summary>Makes room for as many more events of one row.</summary>
     public void Expect(int events)
@@ -110,7 +117,8 @@ internal sealed class RowBatchBuilder(ModelDescription model)
     /// <summary>The rows added so far; the builder is empty afterwards.</summary>
     public RowBatch Build()
     {
-        var batch = new RowBatch(model, _inputs, [.. _outputs], _rows, _rowCount, new EncodedEvents(_events, _eventCount), _facts);
+        var batch = new RowBatch(model, _inputs, [.. _outputs], _rows, _rowCount, new EncodedEvents(_events, _eventCount), _facts, _labels);
+        _labels = [];
         _inputs = [];
         Array.Fill(_outputs, []);
         _rows = [];

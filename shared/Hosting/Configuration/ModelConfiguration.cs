@@ -30,6 +30,9 @@ public sealed record ModelConfiguration
     [Description("Clean reference data (.npy, .csv, .jsonl) from which a profile is fitted at the first start. Without it the profile is learned from traffic.")]
     public string? Reference { get; init; }
 
+    [Description("True labels of the reference, one per row (.npy, .csv, .jsonl): class indices or numbers. Kinds that calibrate on labels need them.")]
+    public string? ReferenceLabels { get; init; }
+
     [Description("Approve a learned profile without a person when its own checks pass.")]
     public bool AutoApprove { get; init; } = true;
 

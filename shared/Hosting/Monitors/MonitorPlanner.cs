@@ -28,6 +28,9 @@ public sealed class MonitorPlanner
     /// <summary>What nobody configured gets; kinds that are not registered are left out.</summary>
     public static IReadOnlyList<string> DefaultKinds { get; } = ["evidence", "outlier", "quality"];
 
+    /// <summary>What a model with a declared objective gets beside them.</summary>
+    public const string ObjectiveKind = "performance";
+
     /// <summary>What holds when no receiver is configured: incidents are shown, at the same rate as they would be told.</summary>
     private static readonly ReceiverConfiguration s_shown = new() { Name = "(shown)" };
 
@@ -83,7 +86,7 @@ public sealed class MonitorPlanner
     {
         var models = _configuration.Value.Models;
         var receivers = _configuration.Value.Receivers.Count > 0 ? _configuration.Value.Receivers : [s_shown];
-        var entries = models.Select(m => (m.Monitors ?? [.. DefaultKinds.Where(k => _kinds.TryGet(k, out _)).Select(k => new MonitorConfiguration { Kind = k })])
+        var entries = models.Select(m => (m.Monitors ?? [.. (m.Objective is null ? DefaultKinds : DefaultKinds.Append(ObjectiveKind)).Where(k => _kinds.TryGet(k, out _)).Select(k => new MonitorConfiguration { Kind = k })])
             .Where(c => _kinds.TryGet(c.Kind, out _)).ToList()).ToList();
         var plan = entries.Select(e => new List<(IMonitorKind, WatchedMonitor)>(e.Count)).ToList();
 
@@ -120,7 +123,7 @@ public sealed class MonitorPlanner
                 {
                     Name = entry.Name ?? entry.Kind,
                     Kind = entry.Kind,
-                    Options = new SortedDictionary<string, string>(entry.Options.Values.ToDictionary(), StringComparer.Ordinal),
+                    Options = OptionsOf(models[m], entry),
                     BudgetAlarms = receiver.FalseAlarms.Count,
                     BudgetPeriod = receiver.FalseAlarms.Period,
                     Share = share,
@@ -130,6 +133,21 @@ public sealed class MonitorPlanner
         }
 
         return plan;
+    }
+
+    /// <summary>The entry's options, and where it says nothing what the model's objective sets.</summary>
+    private SortedDictionary<string, string> OptionsOf(ModelConfiguration model, MonitorConfiguration entry)
+    {
+        var options = new SortedDictionary<string, string>(entry.Options.Values.ToDictionary(), StringComparer.Ordinal);
+        if (model.Objective is { } objective && _kinds[entry.Kind] is IPromisedKind promised)
+        {
+            foreach (var (key, value) in promised.Promise(objective.Metric, objective.Threshold))
+            {
+                options.TryAdd(key, value);
+            }
+        }
+
+        return options;
     }
 
     private bool IsRouted(ModelConfiguration model, IMonitorKind kind, ReceiverConfiguration receiver)

@@ -36,7 +36,25 @@ public sealed partial class ReferenceFitter(
         }
 
         var rows = values.Length / description.Width;
-        return ReferenceData.Split(ReferenceData.FromMatrix(description, values, rows, catalog.Run(model, description, values, rows)));
+        return ReferenceData.Split(ReferenceData.FromMatrix(description, values, rows, catalog.Run(model, description, values, rows)), labels: Labels(model, rows));
+    }
+
+    private float[]? Labels(ModelConfiguration model, int rows)
+    {
+        if (model.ReferenceLabels is not { } file)
+        {
+            return null;
+        }
+
+        try
+        {
+            var labels = Table.ReadNumbers(configuration.Resolve(file), "label");
+            return labels.Length == rows ? Array.ConvertAll(labels, v => (float)v) : throw new InvalidDataException($"{file}: {labels.Length} labels for {rows} reference rows of model '{model.Name}'");
+        }
+        catch (TableFormatException e)
+        {
+            throw new InvalidDataException(e.Message, e);
+        }
     }
 
     /// <summary>Fits the monitors of one group on reference data, keeps the profile and approves it.</summary>
