@@ -41,7 +41,7 @@ public sealed class FeedbackTests
         Assert.Equal("0.9", planned.Single(m => m.Kind.Name == "performance").Monitor.Options["threshold"]);
 
         var random = new Random(1);
-        var time = DateTimeOffset.UtcNow.AddHours(-3);
+        var time = TimeProvider.System.GetUtcNow().AddHours(-3);
         await log.AppendAsync(Topics.InferenceEvents, [.. Enumerable.Range(0, 1_500).Select(i => Call(i, random, time))], TestContext.Current.CancellationToken);
         var group = app.Services.GetRequiredKeyedService<MonitorGroupService>("quality");
         await Eventually.TrueAsync(() => group.Status().Any(s => s.Kind == "performance" && s.State == MonitorState.Armed), "performance is armed");
