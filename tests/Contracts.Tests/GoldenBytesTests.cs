@@ -83,6 +83,7 @@ public sealed class GoldenBytesTests
         Part = new Part { Index = 1, Count = 2, FirstRow = 10, CallId = "call" },
         Attributes = { new Attribute { Key = "k", Value = "v" } },
         Violations = { new SchemaViolation { Feature = "hour", Kind = "range", Detail = "25" } },
+        Label = new TrueLabel { FeedbackId = "f-1", Model = "digits", EventId = "e-1", RequestId = "r-1", Row = 2, Label = "7" },
     };
 
     private static Finding Finding() => new()
