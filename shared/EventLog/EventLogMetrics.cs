@@ -54,5 +54,15 @@ public sealed class EventLogMetrics : IDisposable
         new("group", lag.Group), new("topic", lag.Topic), new("partition", lag.Partition),
     ];
 
-    private TagList TopicTags(string topic) => _topicTags.GetOrAdd(topic, static t => new TagList { { "topic", t } });
+    private TagList TopicTags(string topic)
+    {
+        if (!_topicTags.TryGetValue(topic, out var tags))
+        {
+            tags = _topicTags.GetOrAdd(topic, static t => new TagList { { "topic", t } });
+            // A counter that appears with its first failure has no increase for a rule to see.
+            _failures.Add(0, tags);
+        }
+
+        return tags;
+    }
 }

@@ -334,7 +334,8 @@ public sealed class IncidentTests
         var finding = Findings.Make(1, client: "acme-batch-7", at: new DateTimeOffset(2026, 11, 21, 15, 5, 0, TimeSpan.Zero));
         finding.SinceUnixNano = UnixNano.Of(new DateTimeOffset(2026, 11, 21, 14, 5, 0, TimeSpan.Zero));
         finding.Events = 4180;
-        finding.Measures.Add(new Measure { Name = "surrogate-fidelity", Value = 0.83 });
+        finding.Measures.Add(new Measure { Name = "agreement-low", Value = 0.79 });
+        finding.Measures.Add(new Measure { Name = "agreement-high", Value = 0.87 });
         var incident = new Incident
         {
             Id = "inc-1",
@@ -351,7 +352,16 @@ public sealed class IncidentTests
             LastFindingUnixNano = finding.TimeUnixNano,
         };
         IncidentMerge.Apply(incident, finding);
-        Assert.Equal("Client acme-batch-7 asked digits 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %.", new IncidentSentence(id => id).Compose(incident, finding));
+        Assert.Equal("Client acme-batch-7 asked digits 4,180 questions since Sat 14:05 UTC; its copy now agrees on 79 to 87 %.", new IncidentSentence(id => id).Compose(incident, finding));
+
+        // A budget that is spent is certain and stands on one event; the sealed id is shown as everywhere.
+        finding.Events = 1;
+        finding.Measures.Add(new Measure { Name = "queries", Value = 4300 });
+        finding.Summary = "The client acme-batch-7 asked 4300 distinct queries";
+        IncidentMerge.Apply(incident, finding);
+        Assert.Equal(
+            "Client acme… asked digits 4,300 questions since Sat 14:05 UTC; its copy now agrees on 79 to 87 %. The client acme… asked 4300 distinct queries.",
+            new IncidentSentence(id => id[..4] + "…").Compose(incident, finding));
     }
 
     private static IncidentActions Actions(AlertingHarness harness) => harness.App.Services.GetRequiredService<IncidentActions>();

@@ -8,7 +8,7 @@ namespace Monitoring.Alerting.Incidents;
 
 /// <summary>
 /// The sentence that a tired person understands: who or what, since when, how much. "Client acme-batch-7 has asked digits
-/// 4,180 questions since Sat 14:05 UTC; its copy now agrees on 83 %."
+/// 4,180 questions since Sat 14:05 UTC; its copy now agrees on 79 to 87 %."
 /// </summary>
 /// <param name="showClient">How a sealed client id is shown to people.</param>
 internal sealed class IncidentSentence(Func<string, string> showClient)
@@ -21,8 +21,9 @@ internal sealed class IncidentSentence(Func<string, string> showClient)
     {
         var since = Since(incident.SinceUnixNano, incident.LastFindingUnixNano);
         var who = Who(incident);
-        var events = Count(incident.EventCount);
         var measures = incident.Details.Measures;
+        // A certain finding stands on one event; how many were asked until then is its measure.
+        var events = Count(Math.Max(incident.EventCount, measures.TryGetValue("queries", out var queries) && queries is >= 1 and < long.MaxValue ? (long)queries : 0));
         var sentence = incident.Family switch
         {
             Family.Extraction => $"{who} asked {incident.Model} {events} questions since {since}{Fidelity(measures)}",
@@ -36,8 +37,9 @@ internal sealed class IncidentSentence(Func<string, string> showClient)
         };
         if (finding.Summary.Length > 0)
         {
-            var summary = finding.Summary.Length > MaxSummary ? finding.Summary[..(MaxSummary - 1)] + "…" : finding.Summary;
-            sentence += ": " + summary.TrimEnd('.');
+            var summary = finding.Client.Length > 0 ? finding.Summary.Replace(finding.Client, showClient(finding.Client), StringComparison.Ordinal) : finding.Summary;
+            summary = summary.Length > MaxSummary ? summary[..(MaxSummary - 1)] + "…" : summary.TrimEnd('.');
+            sentence += (char.IsUpper(summary[0]) ? ". " : ": ") + summary;
         }
 
         return char.ToUpperInvariant(sentence[0]) + sentence[1..] + ".";
@@ -70,18 +72,11 @@ internal sealed class IncidentSentence(Func<string, string> showClient)
 
     private string From(Incident incident) => incident.Client.Length > 0 ? $" from client {showClient(incident.Client)}" : "";
 
-    private static string Fidelity(IReadOnlyDictionary<string, double> measures)
-    {
-        foreach (var name in (string[])["surrogate-fidelity", "fidelity"])
-        {
-            if (measures.TryGetValue(name, out var value) && value is > 0 and <= 1)
-            {
-                return string.Create(CultureInfo.InvariantCulture, $"; its copy now agrees on {value * 100:F0} %");
-            }
-        }
-
-        return "";
-    }
+    /// <summary>What <c>surrogate-fidelity</c> measured of the client's copy.</summary>
+    private static string Fidelity(IReadOnlyDictionary<string, double> measures) =>
+        measures.TryGetValue("agreement-low", out var low) && measures.TryGetValue("agreement-high", out var high)
+            ? string.Create(CultureInfo.InvariantCulture, $"; its copy now agrees on {low * 100:F0} to {high * 100:F0} %")
+            : "";
 
     private static string Technique(Incident incident) => incident.AtlasTechnique.Length > 0 ? $" ({incident.AtlasTechnique})" : "";
 

@@ -41,7 +41,7 @@ public sealed class DetectionMetrics : IDisposable
         _meter.CreateObservableGauge("monitoring_detection_coverage_ratio", () => Each(m => m.Coverage), description: "Events seen by events that the sources say they sent.");
         _meter.CreateObservableGauge("monitoring_detection_learning_ratio", () => Each(m => m.LearnedDraws / (double)m.LearningDraws, m => m.LearningDraws > 0), description: "Progress of learning a profile.");
         _meter.CreateObservableGauge("monitoring_detection_forgotten_clients", () => Each(m => m.ForgottenClients), description: "Clients that a monitor forgot for want of room, the one silent longest first; their evidence starts anew when they come back.");
-        _meter.CreateObservableGauge("monitoring_detection_profile_distance_sd", () => Each(m => m.ProfileDistance, m => m.ProfileSha256.Length > 0), description: "How far the profile in use has moved from the first one approved for the model version, mean over variables of the largest movement of a quantile, in standard deviations.");
+        _meter.CreateObservableGauge("monitoring_detection_profile_distance_sd", () => Each(m => m.ProfileDistance, m => m.ProfileSha256.Length > 0), description: "How far the profile in use has moved from the first one approved for the model version, mean over variables of the largest movement of a quantile, in standard deviations. Where profiles are learned the first is the first that was put to use.");
         _meter.CreateObservableGauge("monitoring_detection_measure_value", Measures, description: "What monitors measure (accuracy, selection rate, joined labels): the value, and the ends of its 95 % interval, by bound.");
         _meter.CreateObservableGauge("monitoring_detection_lag_events", () => _status.Select(s => new Measurement<long>(s.Value.LagEvents, new("group", s.Key.Group), new("partition", s.Key.Partition))), description: "Events in the log that the group has not processed.");
     }
@@ -60,6 +60,7 @@ public sealed class DetectionMetrics : IDisposable
 
     internal void Found(string model, string kind, string severity) => _findings.Add(1, new("model", model), new("kind", kind), new("severity", severity));
 
+    /// <summary>Zero at every start: a counter that appears with its first loss has no increase for a rule to see.</summary>
     internal void Lost(string group, long events) => _gaps.Add(events, new KeyValuePair<string, object?>("group", group));
 
     internal void Late(string group, long records) => _late.Add(records, new KeyValuePair<string, object?>("group", group));

@@ -97,6 +97,7 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     public async ValueTask<long?> StartAsync(CancellationToken cancellationToken)
     {
         var began = _time.GetTimestamp();
+        _metrics.Lost(_assignment.Group, 0);
         await _checkpoints.EnsureTopicAsync(cancellationToken).ConfigureAwait(false);
         await _log.EnsureTopicAsync(new TopicDefinition(Topics.DeadLetters(_assignment.Topic, _assignment.Group), _assignment.PartitionCount, TimeSpan.FromDays(30)), cancellationToken).ConfigureAwait(false);
         await _log.EnsureTopicAsync(new TopicDefinition(Topics.Changes, 1), cancellationToken).ConfigureAwait(false);

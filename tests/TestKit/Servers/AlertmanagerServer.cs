@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Monitoring.TestKit.Servers;
 
-/// <summary>Prometheus Alertmanager that notifies nobody.</summary>
+/// <summary>Prometheus Alertmanager that notifies nobody, or one webhook.</summary>
 public sealed class AlertmanagerServer : IAsyncDisposable
 {
     private readonly TemporaryDirectory _directory;
@@ -18,11 +18,15 @@ public sealed class AlertmanagerServer : IAsyncDisposable
     public Uri Url { get; }
 
     /// <param name="resolveTimeout">Alertmanager's <c>resolve_timeout</c>, for example <c>5m</c>.</param>
-    public static async Task<AlertmanagerServer> StartAsync(string resolveTimeout = "5m")
+    /// <param name="webhook">Who is told, at once; nobody where it is null.</param>
+    public static async Task<AlertmanagerServer> StartAsync(string resolveTimeout = "5m", Uri? webhook = null)
     {
         var binary = ServerProcess.Require("prometheus-alertmanager", "/usr/bin/prometheus-alertmanager", "/usr/bin/alertmanager");
         var directory = new TemporaryDirectory();
-        await File.WriteAllTextAsync(directory.File("alertmanager.yml"), $"global: {{ resolve_timeout: {resolveTimeout} }}\nroute: {{ receiver: none }}\nreceivers: [ {{ name: none }} ]\n");
+        var receiver = webhook is null ? "{ name: people }" : $"{{ name: people, webhook_configs: [ {{ url: '{webhook}' }} ] }}";
+        await File.WriteAllTextAsync(
+            directory.File("alertmanager.yml"),
+            $"global: {{ resolve_timeout: {resolveTimeout} }}\nroute: {{ receiver: people, group_wait: 0s, group_by: ['...'] }}\nreceivers: [ {receiver} ]\n");
         var port = ServerProcess.FreePort();
         var process = ServerProcess.Start(binary,
         [
