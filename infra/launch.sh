@@ -5,8 +5,9 @@
 set -euo pipefail
 config=$(realpath "$1") base=${2:-8080}
 cd "$(dirname "$0")/.."
-services=(Inference Drift Outlier Adversarial Extraction Leakage Quality Explainer Alerting Replay Console)
-configuration=${MONITORING_BUILD:-Release}
+services=(inference drift outlier adversarial extraction leakage quality explainer alerting replay console)
+# One executable, which knows every kind of monitor: the false-alarm budget is split over the whole installation, whatever runs in this process.
+assembly=services/AllInOne/bin/${MONITORING_BUILD:-Release}/net10.0/Monitoring.AllInOne.dll
 work=$(mktemp -d)
 pids=()
 stop() { trap - EXIT; kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"; }
@@ -15,8 +16,7 @@ trap 'exit 130' INT TERM
 
 for i in "${!services[@]}"; do
   service=${services[$i]} port=$((base + i))
-  assembly=$(ls services/"$service"/bin/"$configuration"/net10.0/Monitoring.*"$service".dll | head -n 1)
-  dotnet "$assembly" run --config "$config" --listen "http://127.0.0.1:$port" > "$work/$service.log" 2>&1 &
+  dotnet "$assembly" run --config "$config" --roles "$service" --listen "http://127.0.0.1:$port" > "$work/$service.log" 2>&1 &
   pids+=($!)
 done
 

@@ -107,6 +107,35 @@ public static class MonitoringHost
         }
     }
 
+    /// <summary>
+    /// Makes kinds known whose services run elsewhere: a receiver's budget is split over all monitors of the installation, so every process must know of all.
+    /// </summary>
+    internal static void AddKindsOf(IServiceCollection services, IEnumerable<IServiceModule> elsewhere)
+    {
+        foreach (var module in elsewhere)
+        {
+            var registered = new ServiceCollection();
+            module.ConfigureServices(registered);
+            if (!registered.Any(d => d.ServiceType == typeof(IMonitorKind)))
+            {
+                continue;
+            }
+
+            foreach (var service in registered)
+            {
+                if (service.ServiceType == typeof(IMonitorKind))
+                {
+                    services.Add(service);
+                }
+                else if (!service.IsKeyedService && service.ServiceType != typeof(IHostedService) && service.ServiceType != typeof(IReadinessCheck) && service.ServiceType != typeof(MonitorGroupService))
+                {
+                    // What kinds ask for; nothing of it runs by itself.
+                    services.TryAdd(service);
+                }
+            }
+        }
+    }
+
     private static void ConfigureLogging(ILoggingBuilder logging)
     {
         logging.ClearProviders();

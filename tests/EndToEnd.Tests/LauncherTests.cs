@@ -89,7 +89,7 @@ public sealed partial class LauncherTests : IDisposable
         await launcher.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await launcher.WaitForExitAsync(TestContext.Current.CancellationToken);
         Assert.Equal(1, launcher.ExitCode);
-        Assert.Contains("Inference ended:", await errors, StringComparison.Ordinal);
+        Assert.Contains("inference ended:", await errors, StringComparison.Ordinal);
         Assert.Contains("log.kafka", await errors, StringComparison.Ordinal);
     }
 

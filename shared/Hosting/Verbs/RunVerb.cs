@@ -53,7 +53,7 @@ internal sealed class RunVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 
             try
             {
-                await using var app = MonitoringHost.Build(loaded, chosen);
+                await using var app = MonitoringHost.Build(loaded, chosen, services => MonitoringHost.AddKindsOf(services, modules.Except(chosen)));
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
                 foreach (var url in app.Urls)
                 {

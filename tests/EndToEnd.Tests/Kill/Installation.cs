@@ -42,18 +42,26 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>Waits until the whole log has been worked off and everybody has been told.</summary>
     public async Task SettleAsync(CancellationToken token)
     {
-        var groups = _app.Services.GetServices<MonitorGroupService>().ToList();
+        var groups = _app.Services.GetServices<MonitorGroupService>().Where(g => g.WatchesModels).ToList();
         var (last, events) = (-1L, 0L);
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                events = await LogContent.CountAsync(Log, Topics.InferenceEvents, token);
-                var quiet = events == last && groups.All(g => g.EventsConsumed >= events);
-                last = events;
-                return quiet;
-            },
-            "every group has read every event",
-            s_long);
+        try
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    events = await LogContent.CountAsync(Log, Topics.InferenceEvents, token);
+                    var quiet = events == last && groups.All(g => g.EventsConsumed >= events);
+                    last = events;
+                    return quiet;
+                },
+                "every group has read every event",
+                s_long);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}: {events} events; {string.Join(", ", groups.Select(g => $"{g.Group} {g.EventsConsumed}"))}", e);
+        }
+
         await AlertedAsync(token);
     }
 
