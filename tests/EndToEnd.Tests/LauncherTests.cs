@@ -121,11 +121,13 @@ public sealed partial class LauncherTests : IDisposable
         }
     }
 
-    /// <summary>Waits until every family's service says that it has read all of its partitions.</summary>
+    /// <summary>Waits until every service that watches a model of the configuration says that it has read all of its partitions.</summary>
     private static async Task NoLagAsync(int port, CancellationToken token)
     {
         using var http = new HttpClient();
-        for (var service = 1; service <= 6; service++)
+        // Drift, outlier, extraction, quality, by their place in the launcher's list.
+        int[] watching = [1, 2, 4, 6];
+        foreach (var service in watching)
         {
             var metrics = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port + service}/metrics"));
             await Eventually.TrueAsync(
