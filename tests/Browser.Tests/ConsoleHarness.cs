@@ -101,7 +101,8 @@ internal sealed class ConsoleHarness : IAsyncDisposable
             finding.SampleEventIds.AddRange(Enumerable.Range(0, 6).Select(n => $"call-{n}"));
             finding.Contributions.Add(new Contribution { Variable = "hardness", LogEvidence = 12.1 + i, Effect = new Effect { Measure = "shift-sd", Reference = 0.1, Observed = 1.4, Size = 1.3 } });
             finding.Contributions.Add(new Contribution { Variable = "entropy", LogEvidence = 4.1 + i, Effect = new Effect { Measure = "shift-sd", Size = 0.6 } });
-            finding.Measures.Add(new Measure { Name = "surrogate-fidelity", Value = 0.83 });
+            finding.Measures.Add(new Measure { Name = "agreement-low", Value = 0.79 });
+            finding.Measures.Add(new Measure { Name = "agreement-high", Value = 0.87 });
             await Log.AppendAsync(Topics.Findings, Record("digits", finding.Id, finding, partition: 0), TestContext.Current.CancellationToken);
         }
 
