@@ -40,6 +40,7 @@ internal sealed class DemoRun(IReadOnlyList<IServiceModule> modules, string fold
     public async Task<int> RunAsync(bool exit, string? json, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
+        Directory.CreateDirectory(results);
         var assets = new DemoAssets();
         var secret = "whsec_" + Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
         var secretFile = Path.Combine(folder, "webhook.secret");
