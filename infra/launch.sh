@@ -28,7 +28,8 @@ for i in "${!services[@]}"; do
 done
 echo ready
 # Whatever it ends with, a service that ends by itself is a failure.
-wait -n "${pids[@]}" || true
-echo "a service ended" >&2
+status=0
+wait -n "${pids[@]}" || status=$?
+echo "a service ended with exit code $status" >&2
 tail -n 5 "$work"/*.log >&2
 exit 1

@@ -25,8 +25,9 @@ public static class MonitoringHost
     /// <param name="configuration">Checked configuration without errors.</param>
     /// <param name="modules">Modules to run.</param>
     /// <param name="customize">Last word on the services, for tests and the demo (a clock, a log).</param>
+    /// <param name="installation">All modules of the installation, of which <paramref name="modules"/> run here; null where those are all. The kinds of the others are known here too.</param>
     /// <param name="serves">False for a host that is never started: without endpoints nothing opens what a running installation holds, such as its spool.</param>
-    public static WebApplication Build(LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, Action<IServiceCollection>? customize = null, bool serves = true)
+    public static WebApplication Build(LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, Action<IServiceCollection>? customize = null, IReadOnlyList<IServiceModule>? installation = null, bool serves = true)
     {
         if (configuration.Errors.Count > 0)
         {
@@ -40,7 +41,7 @@ public static class MonitoringHost
 
         // Beside the data they protect, not in the home folder of whoever runs this.
         builder.Services.AddDataProtection().PersistKeysToFileSystem(Directory.CreateDirectory(Path.Combine(configuration.DataDirectory, "keys")));
-        AddServices(builder.Services, configuration, modules);
+        AddServices(builder.Services, configuration, modules, installation ?? modules);
         customize?.Invoke(builder.Services);
 
         var app = builder.Build();
@@ -63,14 +64,14 @@ public static class MonitoringHost
     }
 
     /// <summary>Everything but HTTP and the log for people; registers only, makes nothing.</summary>
-    internal static void AddServices(IServiceCollection services, LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules)
+    internal static void AddServices(IServiceCollection services, LoadedConfiguration configuration, IReadOnlyList<IServiceModule> modules, IReadOnlyList<IServiceModule> installation)
     {
         var value = configuration.Value;
         services.AddSingleton(configuration);
         services.AddSingleton(new CurrentConfiguration(configuration));
         services.AddSingleton(provider => new ConfigurationReloader(
             provider.GetRequiredService<CurrentConfiguration>(),
-            () => CheckVerb.Load(configuration.File, modules),
+            () => CheckVerb.Load(configuration.File, installation),
             provider,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<ConfigurationReloader>>()));
@@ -105,12 +106,14 @@ public static class MonitoringHost
         {
             module.ConfigureServices(services);
         }
+
+        AddKindsOf(services, installation.Except(modules));
     }
 
     /// <summary>
     /// Makes kinds known whose services run elsewhere: a receiver's budget is split over all monitors of the installation, so every process must know of all.
     /// </summary>
-    internal static void AddKindsOf(IServiceCollection services, IEnumerable<IServiceModule> elsewhere)
+    private static void AddKindsOf(IServiceCollection services, IEnumerable<IServiceModule> elsewhere)
     {
         foreach (var module in elsewhere)
         {

@@ -49,6 +49,11 @@ public sealed partial class LauncherTests : IDisposable
         try
         {
             await ReadyAsync(launcher, token);
+
+            // The file is the whole installation's: a service alone reads it again without refusing the others' kinds.
+            using var http = new HttpClient();
+            using var reload = await http.PostAsync(new Uri($"http://127.0.0.1:{port}/api/reload"), null, token);
+            Assert.True(reload.IsSuccessStatusCode, await reload.Content.ReadAsStringAsync(token));
             using var load = new KillLoad(() => new Uri($"http://127.0.0.1:{port}"), ["early", "late", "new"], rows, seed: 1, Calls);
             await load.RunAsync(token).WaitAsync(s_long, token);
             Assert.Empty(load.Refused);

@@ -42,7 +42,7 @@ public sealed class CheckVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var services = new ServiceCollection();
         services.AddLogging();
         var first = LoadedConfiguration.Load(file, []);
-        MonitoringHost.AddServices(services, first with { Value = first.Value with { Scoring = new ScoringConfiguration { Device = "cpu" } } }, modules);
+        MonitoringHost.AddServices(services, first with { Value = first.Value with { Scoring = new ScoringConfiguration { Device = "cpu" } } }, modules, modules);
         using var provider = services.BuildServiceProvider();
         return LoadedConfiguration.Load(file, [.. ConfigurationValidators.BuiltIn, new MonitorKindValidator(provider.GetRequiredService<MonitorKinds>())]);
     }

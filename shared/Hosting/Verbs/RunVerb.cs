@@ -53,7 +53,7 @@ internal sealed class RunVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 
             try
             {
-                await using var app = MonitoringHost.Build(loaded, chosen, services => MonitoringHost.AddKindsOf(services, modules.Except(chosen)));
+                await using var app = MonitoringHost.Build(loaded, chosen, installation: modules);
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
                 foreach (var url in app.Urls)
                 {
