@@ -406,7 +406,7 @@ internal sealed class PageEndpoints(
         "resolved" => "Resolved.",
         "false-alarm" => "Closed as a false alarm; it counts against the monitor's precision.",
         "assigned" => "Assigned.",
-        "held" => "The evidence is held: retention and erasure leave it alone.",
+        "held" => "The evidence is held: retention leaves it alone.",
         "released" => "The evidence is released.",
         "noted" => "Noted.",
         "silenced" => "Silenced.",

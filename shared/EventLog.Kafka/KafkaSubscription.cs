@@ -161,7 +161,6 @@ internal sealed class KafkaSubscription : ISubscription
             Interlocked.CompareExchange(ref _failure, e, null);
         }
 
-
         try
         {
             Release([.. _partitions.Values]);

@@ -74,7 +74,7 @@ public sealed class Incident
     /// <summary>Why nobody was told, for example <c>stale</c>, <c>expected client</c>, <c>silence 7</c>; empty when somebody was.</summary>
     public string Suppression { get; set; } = "";
 
-    /// <summary>Retention and erasure stop for what this incident pinned.</summary>
+    /// <summary>Retention stops for what this incident pinned.</summary>
     public bool Held { get; set; }
 
     /// <summary>Number of transitions so far; orders messages about one incident.</summary>
