@@ -31,9 +31,10 @@ internal sealed class DrillFindings(IEventLog log, string run)
     /// <summary>A number that differs from drill to drill.</summary>
     public int Offset { get; } = (int)(Detection.StableHash.Of(run) % 1_000_003);
 
-    /// <summary>Starts at the present end of the topic of findings.</summary>
+    /// <summary>Starts at the present ends of the topics of findings and of events.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        (_events, _own) = (0, 0);
         for (var partition = 0; partition < await log.GetPartitionCountAsync(Topics.Findings, cancellationToken).ConfigureAwait(false); partition++)
         {
             _from[partition] = (await log.GetOffsetsAsync(Topics.Findings, partition, cancellationToken).ConfigureAwait(false)).End;

@@ -25,9 +25,10 @@ internal sealed class DrillVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var data = new Option<string?>("--data") { Description = "Clean inputs (.npy) for attackers and clean clients; the model's reference when absent. Better: data held out from the reference." };
         var training = new Option<string?>("--training") { Description = "Training records (.npy), for membership probing." };
         var key = new Option<string?>("--key") { Description = "API key with the role publish, as env:NAME or file:PATH." };
+        var victim = new Option<int?>("--victim") { Description = "Number of the clean input that evasion starts from, to repeat a drill; another one every time when absent." };
         var settle = new Option<string>("--settle") { Description = "Time without any progress of the monitors after which no more findings are awaited.", DefaultValueFactory = _ => "30s" };
         var json = VerbOptions.Json();
-        var command = new Command("drill", "Attack your own model with known attacks and report what was detected, and after how many queries.") { scenario, config, model, seeds, budget, data, training, key, settle, json };
+        var command = new Command("drill", "Attack your own model with known attacks and report what was detected, and after how many queries.") { scenario, config, model, seeds, budget, data, training, key, victim, settle, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             // No host: the one that is attacked is running, and owns the log.
@@ -58,6 +59,7 @@ internal sealed class DrillVerb(IReadOnlyList<IServiceModule> modules) : IVerb
                 : wanted == DrillScenarios.Membership && records is null ? "--training: membership probing needs the training records"
                 : parsed.GetValue(seeds) is < 1 or > 1000 ? "--seeds: 1 to 1000"
                 : parsed.GetValue(budget) is < 10 or > 1_000_000 ? "--budget: 10 to 1000000"
+                : parsed.GetValue(victim) is < 0 ? "--victim: 0 or more"
                 : !Duration.TryParse(parsed.GetRequiredValue(settle), out _) ? "--settle: a duration, as 5s"
                 : file is null ? $"--data: model '{chosen.Name}' has no reference in the configuration; name a file of clean inputs"
                 : parsed.GetValue(key) is { } given && !SecretReference.TryParse(given, out secret) ? "--key: env:NAME or file:PATH"
@@ -106,7 +108,7 @@ internal sealed class DrillVerb(IReadOnlyList<IServiceModule> modules) : IVerb
 
                 target.Range = InputRange.Of(inputs, target.IsImage);
                 inputs = [.. inputs.Select(target.Range.ToUnit)];
-                var run = new DrillRun(target, findings, inputs, records is null ? null : [.. Read(records).Select(target.Range.ToUnit)], parsed.GetValue(budget), TimeProvider.System);
+                var run = new DrillRun(target, findings, inputs, records is null ? null : [.. Read(records).Select(target.Range.ToUnit)], parsed.GetValue(budget), parsed.GetValue(victim) ?? findings.Offset, TimeProvider.System);
                 await run.StartAsync(cancellationToken).ConfigureAwait(false);
                 if (runnable.Any(s => s.StartsWith("transfer", StringComparison.Ordinal)))
                 {
