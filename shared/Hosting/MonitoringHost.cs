@@ -100,6 +100,9 @@ public static class MonitoringHost
         services.AddSingleton<MonitorPlanner>();
         services.AddSingleton<ProfileStores>();
         services.AddSingleton<ReferenceFitter>();
+        services.AddSingleton<MonitorPlanning>();
+        services.AddSingleton<CurrentPlanning>();
+        services.AddSingleton<IReloadable, ReloadableMonitors>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, LogReadiness>());
         services.Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromSeconds(30));
         foreach (var module in modules)

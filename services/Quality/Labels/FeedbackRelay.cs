@@ -16,8 +16,7 @@ namespace Monitoring.Quality;
 /// joins them replays bit for bit (docs/adr on labels). At least once: a label that comes twice is counted as repeated.
 /// </summary>
 public sealed partial class FeedbackRelay(
-    LoadedConfiguration configuration,
-    MonitorPlanner planner,
+    CurrentPlanning planning,
     LogTopics topics,
     IEventLog log,
     TimeProvider time,
@@ -61,21 +60,19 @@ public sealed partial class FeedbackRelay(
     {
         await Task.Yield();
 
-        // Shards by model: a label does not know which shard answered, so each gets it and all but one do not know its call.
-        var shards = configuration.Value.Models
-            .Where(m => planner.MonitorsOf(m).Any(x => x.Kind is ILabelledKind))
-            .ToDictionary(m => m.Name, m => m.Shards, StringComparer.Ordinal);
-        if (shards.Count == 0)
-        {
-            return;
-        }
-
         await topics.Ready.WaitAsync(stoppingToken).ConfigureAwait(false);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                var subscription = await log.SubscribeAsync(new GroupSubscription(Group, Topics.Feedback, assignment => new Processor(log, assignment, shards)), stoppingToken).ConfigureAwait(false);
+                // Nobody takes labels: a reload may change that.
+                if (planning.Value.LabelledModels.Count == 0)
+                {
+                    await Task.Delay(s_retry, time, stoppingToken).ConfigureAwait(false);
+                    continue;
+                }
+
+                var subscription = await log.SubscribeAsync(new GroupSubscription(Group, Topics.Feedback, assignment => new Processor(log, assignment, planning)), stoppingToken).ConfigureAwait(false);
                 await using (subscription.ConfigureAwait(false))
                 {
                     await subscription.Completion.WaitAsync(stoppingToken).ConfigureAwait(false);
@@ -100,12 +97,14 @@ public sealed partial class FeedbackRelay(
     [LoggerMessage(EventId = 4301, Level = LogLevel.Warning, Message = "labels are not relayed ({Reason}); trying again")]
     private static partial void LogAgain(ILogger logger, string reason);
 
-    private sealed class Processor(IEventLog log, PartitionAssignment assignment, IReadOnlyDictionary<string, int> shards) : IPartitionProcessor
+    private sealed class Processor(IEventLog log, PartitionAssignment assignment, CurrentPlanning planning) : IPartitionProcessor
     {
         public ValueTask<long?> StartAsync(CancellationToken cancellationToken) => ValueTask.FromResult<long?>(null);
 
         public async ValueTask ProcessAsync(IReadOnlyList<LogEntry> batch, CancellationToken cancellationToken)
         {
+            // A label does not know which shard answered its call: each gets it, and all but one do not know the call.
+            var shards = planning.Value.LabelledModels;
             var records = new List<LogRecord>(batch.Count);
             foreach (var entry in batch)
             {

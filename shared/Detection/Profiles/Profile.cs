@@ -42,6 +42,17 @@ public sealed record Profile
     /// <summary>Lower-case hexadecimal SHA-256 of <see cref="ToBytes"/>.</summary>
     public string Sha256() => Convert.ToHexStringLower(SHA256.HashData(ToBytes()));
 
+    /// <summary>Lower-case hexadecimal SHA-256 of what one monitor works with: its own part and how time and draws are counted. Stays the same where only other monitors were fitted anew.</summary>
+    /// <exception cref="ArgumentException">The profile has no such monitor.</exception>
+    public string Sha256Of(string monitor)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var writer = new CanonicalWriter(buffer);
+        WriteTimes(writer);
+        Write(writer, Monitor(monitor) ?? throw new ArgumentException($"a profile without monitor {monitor}", nameof(monitor)));
+        return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
+    }
+
     public MonitorProfile? Monitor(string name) => Monitors.FirstOrDefault(m => string.Equals(m.Name, name, StringComparison.Ordinal));
 
     /// <summary>Canonical bytes: equal profiles have equal bytes.</summary>
@@ -56,31 +67,11 @@ public sealed record Profile
         writer.WriteCount(Draws);
         writer.WriteSigned(FromUnixNano);
         writer.WriteSigned(ToUnixNano);
-        writer.WriteCount(UnitNano);
-        writer.WriteCount(SessionGapNano);
-        writer.WriteCount(AutocorrelationNano);
-        writer.WriteByte((byte)Slots);
+        WriteTimes(writer);
         writer.WriteCount(Monitors.Count);
         foreach (var monitor in Monitors)
         {
-            writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Name));
-            writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Kind));
-            writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Options));
-            writer.WriteBytes(monitor.Parameters.Span);
-            writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Uncalibrated));
-            writer.WriteCount(monitor.Variables.Count);
-            foreach (var variable in monitor.Variables)
-            {
-                writer.WriteBytes(Encoding.UTF8.GetBytes(variable.Name));
-                writer.WriteByte(variable.Reference is null ? (byte)0 : (byte)1);
-                variable.Reference?.Save(writer);
-                writer.WriteCount(variable.Count);
-                writer.WriteDouble(variable.Mean);
-                writer.WriteDouble(variable.StandardDeviation);
-                writer.WriteDoubles([.. variable.Quantiles]);
-                writer.WriteDouble(variable.Concentration ?? double.NaN);
-                writer.WriteDouble(variable.LevelFactor);
-            }
+            Write(writer, monitor);
         }
 
         return buffer.WrittenSpan.ToArray();
@@ -122,6 +113,36 @@ public sealed record Profile
         };
         reader.ExpectEnd();
         return Enum.IsDefined(profile.Slots) && profile.UnitNano > 0 ? profile : throw new InvalidDataException("a profile with an unknown slot rule or no unit of time");
+    }
+
+    private void WriteTimes(CanonicalWriter writer)
+    {
+        writer.WriteCount(UnitNano);
+        writer.WriteCount(SessionGapNano);
+        writer.WriteCount(AutocorrelationNano);
+        writer.WriteByte((byte)Slots);
+    }
+
+    private static void Write(CanonicalWriter writer, MonitorProfile monitor)
+    {
+        writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Name));
+        writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Kind));
+        writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Options));
+        writer.WriteBytes(monitor.Parameters.Span);
+        writer.WriteBytes(Encoding.UTF8.GetBytes(monitor.Uncalibrated));
+        writer.WriteCount(monitor.Variables.Count);
+        foreach (var variable in monitor.Variables)
+        {
+            writer.WriteBytes(Encoding.UTF8.GetBytes(variable.Name));
+            writer.WriteByte(variable.Reference is null ? (byte)0 : (byte)1);
+            variable.Reference?.Save(writer);
+            writer.WriteCount(variable.Count);
+            writer.WriteDouble(variable.Mean);
+            writer.WriteDouble(variable.StandardDeviation);
+            writer.WriteDoubles([.. variable.Quantiles]);
+            writer.WriteDouble(variable.Concentration ?? double.NaN);
+            writer.WriteDouble(variable.LevelFactor);
+        }
     }
 
     private static MonitorProfile[] ReadMonitors(ref CanonicalReader reader)

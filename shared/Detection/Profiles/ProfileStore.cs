@@ -78,6 +78,9 @@ public sealed class ProfileStore(string folder, TimeProvider time)
                 .Select(l => JsonSerializer.Deserialize<ProfileDecision>(l, s_line) ?? throw new InvalidDataException($"{file} holds an empty line"))];
     }
 
+    /// <summary>A number that grows with every approval: cheap to look at often.</summary>
+    public long DecisionsStamp(string model, string version) => new FileInfo(Path.Combine(DirectoryOf(model, version), "history.jsonl")) is { Exists: true } file ? file.Length : 0;
+
     /// <summary>SHA-256 of the profile in use; null when none was approved.</summary>
     public string? Approved(string model, string version) => History(model, version).LastOrDefault()?.Sha256;
 

@@ -85,6 +85,9 @@ internal sealed class ModelRuntime
 
     public string ProfileSha256 { get; private set; } = "";
 
+    /// <summary>Hash of what the profile in use holds for one monitor.</summary>
+    public string PartSha256(string monitor) => _profile!.Sha256Of(monitor);
+
     /// <summary>How far the profile in use has moved from the first one that was approved, in standard deviations: a thief of time poisons slowly (RUNTIME 5).</summary>
     public double DistanceToFirst { get; private set; }
 

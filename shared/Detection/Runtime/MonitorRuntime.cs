@@ -81,7 +81,7 @@ internal sealed class MonitorRuntime : IObservationSink
         Watched = watched;
         _kind = kind;
         var options = MonitorOptions.Create(kind, watched.Options);
-        Identity = string.Join('\n', watched.Kind, MonitorOptions.Canonical(options), model.ProfileSha256);
+        Identity = string.Join('\n', watched.Kind, MonitorOptions.Canonical(options), model.PartSha256(watched.Name));
         _monitor = kind.Create(new MonitorContext(watched.Name, model.Description!, options, profile.Parameters, ProfileFitter.Seed(watched.Name, model.Description!)));
         _profile = profile = carried ? CarriedProfile.Inputs(profile, _monitor.Variables) : profile;
         if (_monitor.Variables.Count != profile.Variables.Count)
@@ -113,7 +113,7 @@ internal sealed class MonitorRuntime : IObservationSink
 
     public WatchedMonitor Watched { get; }
 
-    /// <summary>Kind, options and profile: state made under another identity is not taken over.</summary>
+    /// <summary>Kind, options and the monitor's own part of the profile: state made under another identity is not taken over.</summary>
     public string Identity { get; }
 
     public Family Family => _kind.Family;
@@ -422,7 +422,7 @@ internal sealed class MonitorRuntime : IObservationSink
         }
     }
 
-    /// <summary>Takes back what <see cref="Collect"/> gave, unless it was made by another kind, other options or another profile.</summary>
+    /// <summary>Takes back what <see cref="Collect"/> gave, unless it was made by another kind, with other options, or by what another profile says of the monitor.</summary>
     /// <returns>False when the state is not of this monitor: it starts anew.</returns>
     public bool Restore(IReadOnlyDictionary<StateKey, byte[]> values)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Monitoring.Detection;
@@ -10,33 +11,34 @@ namespace Monitoring.Hosting;
 /// <summary>
 /// Runs one family of monitors as one consumer group: fits the profiles that the configuration names reference data for, joins the log, and
 /// joins again after an error that may pass. An error that stays (another partition count, a broken reference file) ends the process. A group that watches no model
-/// does not join: it would read every event for nothing.
+/// does not join: it would read every event for nothing. A reload and an approved profile take effect while it runs, at a checkpoint.
 /// </summary>
 public sealed partial class MonitorGroupService(
     string group,
     LoadedConfiguration configuration,
+    CurrentPlanning planning,
     LogTopics topics,
     IEventLog log,
     MonitorKinds kinds,
-    ModelCatalog catalog,
-    MonitorPlanner planner,
     ProfileStores stores,
-    ReferenceFitter fitter,
     ScoringRuntime scoring,
     DetectionMetrics metrics,
     TimeProvider time,
     ILoggerFactory loggers) : BackgroundService, IReadinessCheck
 {
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_lagLimit = TimeSpan.FromMinutes(1);
     private readonly ILogger _logger = loggers.CreateLogger<MonitorGroupService>();
     private volatile MonitorGroup? _running;
+    private volatile MonitorGroupConfiguration? _plan;
+    private long _stamp;
     private volatile string _waitingFor = "topics are being created";
 
     public string Group => group;
 
-    /// <summary>Whether the configuration gives this group anything to watch; where not, it never joins.</summary>
-    public bool WatchesModels { get; } = planner.Watches(group);
+    /// <summary>Whether the configuration gives this group anything to watch; until it does, the group does not join.</summary>
+    public bool WatchesModels => planning.Value.Watches(group);
 
     string IReadinessCheck.Name => $"monitors-{group}";
 
@@ -62,66 +64,114 @@ public sealed partial class MonitorGroupService(
         return ValueTask.FromResult(behind > s_lagLimit ? $"is {behind.TotalSeconds:F0} s behind" : null);
     }
 
+    /// <summary>Makes another plan the wanted one; in use from the next checkpoint on.</summary>
+    internal void Switch(MonitorGroupConfiguration plan)
+    {
+        _plan = plan;
+        _running?.Switch(plan);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!WatchesModels)
         {
             LogNothing(_logger, group);
-            return;
         }
 
         await Task.Yield();
         await topics.Ready.WaitAsync(stoppingToken).ConfigureAwait(false);
-        _waitingFor = "profiles are being fitted";
-        var plan = await PlanAsync(stoppingToken).ConfigureAwait(false);
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            var running = new MonitorGroup(
-                log,
-                kinds,
-                stores[group],
-                plan,
-                new MonitorGroupOptions { CheckpointInterval = configuration.Value.Log.CheckpointInterval },
-                BuildIdentity.Current(scoring.Device.ToString()),
-                metrics,
-                time,
-                loggers.CreateLogger<MonitorGroup>());
-            await using (running.ConfigureAwait(false))
+            while (!WatchesModels)
+            {
+                await Task.Delay(s_look, time, stoppingToken).ConfigureAwait(false);
+            }
+
+            _waitingFor = "profiles are being fitted";
+            var plan = await planning.Value.PlanAsync(group, stoppingToken).ConfigureAwait(false);
+            Interlocked.CompareExchange(ref _plan, plan, null);
+            _stamp = planning.Value.DecisionsStamp(group);
+            while (true)
             {
                 try
                 {
-                    _waitingFor = "state is being restored";
-                    await running.StartAsync(stoppingToken).ConfigureAwait(false);
-                    _running = running;
-                    await running.Completion.WaitAsync(stoppingToken).ConfigureAwait(false);
-                    return;
-                }
-                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-                {
+                    await RunAsync(stoppingToken).ConfigureAwait(false);
                     return;
                 }
                 catch (EventLogException e) when (e.IsTransient)
                 {
-                    _running = null;
                     LogAgain(_logger, group, e.Message);
                 }
-            }
 
-            await Task.Delay(s_retry, time, stoppingToken).ConfigureAwait(false);
+                await Task.Delay(s_retry, time, stoppingToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The end.
         }
     }
 
-    private async Task<MonitorGroupConfiguration> PlanAsync(CancellationToken cancellationToken)
+    private async Task RunAsync(CancellationToken stoppingToken)
     {
-        var described = new Dictionary<string, ModelDescription?>(StringComparer.Ordinal);
-        var approved = new Dictionary<string, string?>(StringComparer.Ordinal);
-        foreach (var model in configuration.Value.Models.Where(m => planner.MonitorsOf(m).Any(x => MonitorPlanner.GroupOf(x.Kind.Family) == group)))
+        var running = new MonitorGroup(
+            log,
+            kinds,
+            stores[group],
+            _plan!,
+            new MonitorGroupOptions { CheckpointInterval = configuration.Value.Log.CheckpointInterval },
+            BuildIdentity.Current(scoring.Device.ToString()),
+            metrics,
+            time,
+            loggers.CreateLogger<MonitorGroup>());
+        await using (running.ConfigureAwait(false))
         {
-            described[model.Name] = catalog.Describe(model);
-            approved[model.Name] = await fitter.EnsureAsync(group, model, described[model.Name], cancellationToken).ConfigureAwait(false);
-        }
+            try
+            {
+                _waitingFor = "state is being restored";
+                await running.StartAsync(stoppingToken).ConfigureAwait(false);
+                _running = running;
 
-        return planner.Configure(group, m => described[m.Name], m => approved[m.Name]);
+                // A reload may have come between the plan and now.
+                running.Switch(_plan!);
+                while (await Task.WhenAny(running.Completion, Task.Delay(s_look, time, stoppingToken)).ConfigureAwait(false) != running.Completion)
+                {
+                    stoppingToken.ThrowIfCancellationRequested();
+                    await FollowApprovalsAsync(stoppingToken).ConfigureAwait(false);
+                }
+
+                await running.Completion.ConfigureAwait(false);
+            }
+            finally
+            {
+                _running = null;
+            }
+        }
+    }
+
+    /// <summary>Somebody may have approved a profile: by <c>profile</c> in another process, or by fitting it.</summary>
+    private async Task FollowApprovalsAsync(CancellationToken cancellationToken)
+    {
+        var now = planning.Value;
+        try
+        {
+            if (now.DecisionsStamp(group) is var stamp && stamp == _stamp)
+            {
+                return;
+            }
+
+            var plan = await now.PlanAsync(group, cancellationToken).ConfigureAwait(false);
+            _stamp = stamp;
+            if (ReferenceEquals(now, planning.Value))
+            {
+                Switch(plan);
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or FitException or IOException or UnauthorizedAccessException or JsonException)
+        {
+            // In the middle of being written, or broken: what is in use goes on.
+            LogNotFollowed(_logger, group, e.Message);
+        }
     }
 
     [LoggerMessage(EventId = 1201, Level = LogLevel.Warning, Message = "Group {Group} stopped ({Reason}) and joins again")]
@@ -129,4 +179,7 @@ public sealed partial class MonitorGroupService(
 
     [LoggerMessage(EventId = 1202, Level = LogLevel.Information, Message = "Group {Group} watches no configured model and does not join the log")]
     private static partial void LogNothing(ILogger logger, string group);
+
+    [LoggerMessage(EventId = 1203, Level = LogLevel.Error, Message = "Group {Group} goes on with the profiles it has: {Reason}")]
+    private static partial void LogNotFollowed(ILogger logger, string group, string reason);
 }

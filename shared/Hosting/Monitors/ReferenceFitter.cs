@@ -14,6 +14,9 @@ public sealed partial class ReferenceFitter(
     ProfileStores stores,
     ILogger<ReferenceFitter> logger)
 {
+    /// <summary>Who approves what the configuration names.</summary>
+    private const string Author = "configuration";
+
     /// <summary>Reads a model's reference file and runs it through the model where it is served here.</summary>
     /// <exception cref="InvalidDataException">The file cannot be read, or does not fit the model.</exception>
     public ReferenceData Load(ModelConfiguration model, ModelDescription description, string file)
@@ -86,12 +89,17 @@ public sealed partial class ReferenceFitter(
         return fitted;
     }
 
-    /// <summary>The approved profile of a model in a group; fitted now when there is none and the configuration names reference data. Null: to be learned from traffic.</summary>
+    /// <summary>
+    /// The approved profile of a model in a group; fitted now when there is none and the configuration names reference data, and fitted again when the one in use came from the configuration too, but from another file or without a monitor
+    /// that is wanted now. What a person approved stays. Null: to be learned from traffic.
+    /// </summary>
     public async Task<string?> EnsureAsync(string group, ModelConfiguration model, ModelDescription? description, CancellationToken cancellationToken)
     {
-        if (stores[group].Approved(model.Name, model.Version) is { } approved)
+        var decision = stores[group].History(model.Name, model.Version).LastOrDefault();
+        var reason = $"fitted from {model.Reference}";
+        if (decision is not null && (model.Reference is null || decision.Author != Author || (decision.Reason == reason && Covers(group, model, decision.Sha256))))
         {
-            return approved;
+            return decision.Sha256;
         }
 
         if (model.Reference is null)
@@ -104,7 +112,14 @@ public sealed partial class ReferenceFitter(
             throw new InvalidDataException($"model '{model.Name}': reference data need a schema file or an ONNX file that says what a row is");
         }
 
-        return (await FitAsync(group, model, Load(model, description, model.Reference), "configuration", "reference", $"fitted from {model.Reference}", cancellationToken).ConfigureAwait(false))?.Profile.Sha256();
+        return (await FitAsync(group, model, Load(model, description, model.Reference), Author, "reference", reason, cancellationToken).ConfigureAwait(false))?.Profile.Sha256();
+    }
+
+    private bool Covers(string group, ModelConfiguration model, string sha256)
+    {
+        var profile = stores[group].Load(model.Name, model.Version, sha256);
+        return planner.MonitorsOf(model).Where(m => MonitorPlanner.GroupOf(m.Kind.Family) == group).All(m =>
+            profile.Monitor(m.Monitor.Name) is { } fitted && fitted.Kind == m.Kind.Name && fitted.Options == MonitorOptions.Canonical(MonitorOptions.Create(m.Kind, m.Monitor.Options)));
     }
 
     [LoggerMessage(EventId = 1101, Level = LogLevel.Information, Message = "{Model}: profile of group {Group} fitted from {Draws} reference draws: {Sha256}")]

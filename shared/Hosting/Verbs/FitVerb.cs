@@ -15,7 +15,7 @@ public sealed class FitVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var model = new Option<string?>("--model") { Description = "Model; may be left out when there is only one." };
         var reference = new Option<string?>("--reference") { Description = "Clean data (.npy, .csv, .jsonl) of the very population that the model sees, held out from its training; the configured file when absent." };
         var json = VerbOptions.Json();
-        var command = new Command("fit", "Fit and approve a model's profiles from clean reference data; a running installation takes them at its next start.") { config, model, reference, json };
+        var command = new Command("fit", "Fit and approve a model's profiles from clean reference data; a running installation takes them at its next checkpoint.") { config, model, reference, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var host = await OfflineHost.BuildAsync(parsed.GetRequiredValue(config), modules).ConfigureAwait(false);

@@ -84,7 +84,7 @@ public sealed class ProfileVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var config = VerbOptions.Config();
         var incident = new Option<string>("--incident") { Description = "Id of the incident.", Required = true };
         var reason = new Option<string>("--reason") { Description = "Why this is normal, for the record.", Required = true };
-        var command = new Command("accept", "Make an incident's traffic the new normal; in use from the next start of `run` on.") { config, incident, reason };
+        var command = new Command("accept", "Make an incident's traffic the new normal; a running installation takes it at its next checkpoint.") { config, incident, reason };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             await using var host = await OfflineHost.BuildAsync(parsed.GetRequiredValue(config), modules).ConfigureAwait(false);

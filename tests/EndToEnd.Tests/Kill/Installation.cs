@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Monitoring.Contracts;
+using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
@@ -38,6 +40,9 @@ internal sealed class Installation : IAsyncDisposable
         await app.StartAsync(token);
         return new Installation(app);
     }
+
+    /// <summary>All monitors, as of their last batch.</summary>
+    public IReadOnlyList<MonitorStatus> Monitors() => [.. _app.Services.GetServices<MonitorGroupService>().SelectMany(g => g.Status())];
 
     /// <summary>Waits until the whole log has been worked off and everybody has been told.</summary>
     public async Task SettleAsync(CancellationToken token)
@@ -101,12 +106,21 @@ internal sealed class Installation : IAsyncDisposable
 
             var findings = await context.IncidentFindings.OrderBy(f => f.IncidentId).ThenBy(f => f.FindingId)
                 .Select(f => new { f.IncidentId, f.FindingId, f.TimeUnixNano, Pin = f.Pin.ToString(), Payload = Convert.ToHexString(f.Payload) }).ToListAsync(t);
-            var notifications = await context.Notifications.Where(n => n.Subject.StartsWith("inc-")).OrderBy(n => n.Id)
+            var messages = await context.Notifications.Where(n => n.Subject.StartsWith("inc-")).OrderBy(n => n.Id)
                 .Select(n => new { n.Id, n.Subject, n.Sequence, n.Transition, n.Receiver, State = n.State.ToString(), n.FindingId, n.Message }).ToListAsync(t);
+            var notifications = messages.Select(n => n with { Message = WithoutRoot(n.Message) });
             var pinned = await context.PinnedEvidence.OrderBy(p => p.IncidentId).ThenBy(p => p.EventId).Select(p => new { p.IncidentId, p.EventId, p.TimeUnixNano, p.Sha256 }).ToListAsync(t);
             return JsonSerializer.Serialize(new { incidents, findings, notifications, pinned }, s_json);
         },
         token);
+
+    /// <summary>The newest sealed root is whichever there was when a message was written.</summary>
+    private static string WithoutRoot(string message)
+    {
+        var json = JsonNode.Parse(message)!.AsObject();
+        Assert.True(json.Remove("sealedRoot"), message);
+        return json.ToJsonString();
+    }
 
     /// <summary>Which findings belong together: independent of the order in which groups happened to write them.</summary>
     public Task<List<string>> MembershipAsync(CancellationToken token) => Database.ReadAsync(
