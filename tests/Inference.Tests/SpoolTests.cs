@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using Monitoring.EventLog;
 using Monitoring.TestKit;
 
 namespace Monitoring.Inference.Tests;

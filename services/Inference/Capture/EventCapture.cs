@@ -6,6 +6,7 @@ using Google.Protobuf.Collections;
 using Microsoft.Extensions.Logging;
 using Monitoring.Contracts;
 using Monitoring.Detection;
+using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Scoring;

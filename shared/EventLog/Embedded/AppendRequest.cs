@@ -1,21 +1,17 @@
 namespace Monitoring.EventLog.Embedded;
 
 /// <summary>Encoded records of one append.</summary>
-internal sealed class AppendRequest(TopicLog topic, byte[] buffer, RecordSlice[] records) : WriteRequest
+internal sealed class AppendRequest(TopicLog topic, PartitionBatch[] batches, int bytes) : WriteRequest
 {
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public TopicLog Topic { get; } = topic;
 
-    public byte[] Buffer { get; } = buffer;
-
-    public RecordSlice[] Records { get; } = records;
-
-    public LogPosition[] Positions { get; } = new LogPosition[records.Length];
+    public PartitionBatch[] Batches { get; } = batches;
 
     public Task Done => _done.Task;
 
-    public override int Bytes => Buffer.Length;
+    public override int Bytes { get; } = bytes;
 
     public void Complete() => _done.TrySetResult();
 

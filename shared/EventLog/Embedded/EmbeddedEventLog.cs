@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
@@ -114,11 +115,9 @@ public sealed class EmbeddedEventLog : IEventLog
     {
         var log = Topic(topic);
         var size = CheckedSize(log, record);
-        var buffer = GC.AllocateUninitializedArray<byte>(size);
-        RecordCodec.Encode(record, buffer);
-        var request = new AppendRequest(log, buffer, [new RecordSlice(PartitionOf(log, record), 0, size)]);
-        await SendAsync(request, cancellationToken).ConfigureAwait(false);
-        return request.Positions[0];
+        var batch = new PartitionBatch(PartitionOf(log, record), [BlockBuilder.Single(record, size)]);
+        await SendAsync(new AppendRequest(log, [batch], size), cancellationToken).ConfigureAwait(false);
+        return new LogPosition(batch.Partition, batch.FirstOffset);
     }
 
     public async ValueTask<IReadOnlyList<LogPosition>> AppendAsync(string topic, IReadOnlyList<LogRecord> records, CancellationToken cancellationToken = default)
@@ -129,28 +128,22 @@ public sealed class EmbeddedEventLog : IEventLog
             return [];
         }
 
-        var slices = new RecordSlice[records.Count];
-        long total = 0;
-        for (var i = 0; i < slices.Length; i++)
-        {
-            var size = CheckedSize(log, records[i]);
-            slices[i] = new RecordSlice(PartitionOf(log, records[i]), (int)total, size);
-            total += size;
-            if (total > int.MaxValue / 2)
-            {
-                throw new EventLogException($"topic '{topic}': one append of more than 1 GiB; split it", isTransient: false);
-            }
-        }
-
-        var buffer = GC.AllocateUninitializedArray<byte>((int)total);
-        for (var i = 0; i < slices.Length; i++)
-        {
-            RecordCodec.Encode(records[i], buffer.AsSpan(slices[i].Start));
-        }
-
-        var request = new AppendRequest(log, buffer, slices);
+        // Where each record stands; offsets are known only afterwards.
+        var positions = new LogPosition[records.Count];
+        var request = Encode(log, records, positions);
         await SendAsync(request, cancellationToken).ConfigureAwait(false);
-        return request.Positions;
+        var next = new long[log.Partitions.Length];
+        foreach (var batch in request.Batches)
+        {
+            next[batch.Partition] = batch.FirstOffset;
+        }
+
+        for (var i = 0; i < positions.Length; i++)
+        {
+            positions[i] = positions[i] with { Offset = next[positions[i].Partition]++ };
+        }
+
+        return positions;
     }
 
     public ValueTask<OffsetRange> GetOffsetsAsync(string topic, int partition, CancellationToken cancellationToken = default)
@@ -325,6 +318,43 @@ public sealed class EmbeddedEventLog : IEventLog
     private static int PartitionOf(TopicLog topic, LogRecord record) => record.Partition is { } explicitly
         ? Partition(topic, explicitly).Index
         : KeyPartitioner.Partition(record.Key.Span, topic.Partitions.Length);
+
+    /// <summary>Checks and encodes the records on the caller's thread, and names their partitions in <paramref name="positions"/>.</summary>
+    private AppendRequest Encode(TopicLog topic, IReadOnlyList<LogRecord> records, LogPosition[] positions)
+    {
+        var sizes = ArrayPool<int>.Shared.Rent(positions.Length);
+        var bytes = ArrayPool<int>.Shared.Rent(topic.Partitions.Length);
+        try
+        {
+            Array.Clear(bytes, 0, topic.Partitions.Length);
+            long total = 0;
+            for (var i = 0; i < positions.Length; i++)
+            {
+                sizes[i] = CheckedSize(topic, records[i]);
+                positions[i] = new LogPosition(PartitionOf(topic, records[i]), 0);
+                bytes[positions[i].Partition] += RecordBlock.Frame + sizes[i];
+                total += RecordBlock.Frame + sizes[i];
+                if (total > int.MaxValue / 2)
+                {
+                    throw new EventLogException($"topic '{topic.Name}': one append of more than 1 GiB; split it", isTransient: false);
+                }
+            }
+
+            var builders = new BlockBuilder?[topic.Partitions.Length];
+            for (var i = 0; i < positions.Length; i++)
+            {
+                var partition = positions[i].Partition;
+                (builders[partition] ??= new BlockBuilder(partition, bytes[partition])).Add(records[i], sizes[i]);
+            }
+
+            return new AppendRequest(topic, [.. builders.OfType<BlockBuilder>().Select(b => b.Build())], (int)total);
+        }
+        finally
+        {
+            ArrayPool<int>.Shared.Return(sizes);
+            ArrayPool<int>.Shared.Return(bytes);
+        }
+    }
 
     private int CheckedSize(TopicLog topic, LogRecord record)
     {

@@ -7,10 +7,11 @@ internal sealed class PartitionLog(TopicLog topic, int index)
     private TailChunk?[] _tail = new TailChunk?[16];
     private int _tailStart;
     private int _tailCount;
-    private readonly List<ReadOnlyMemory<byte>> _pending = [];
+    private readonly List<RecordBlock> _pending = [];
     private TaskCompletionSource? _appended;
     private long _next;
     private long _pendingBytes;
+    private int _pendingCount;
 
     public TopicLog Topic { get; } = topic;
 
@@ -22,8 +23,11 @@ internal sealed class PartitionLog(TopicLog topic, int index)
     /// <summary>Newest append time, nanoseconds since the epoch. Writer thread only.</summary>
     public long LastTime { get; private set; }
 
-    /// <summary>Records stored in the open transaction. Writer thread only.</summary>
-    public int PendingCount => _pending.Count;
+    /// <summary>Records of the open transaction. Writer thread only.</summary>
+    public int PendingCount => _pendingCount;
+
+    /// <summary>The same, as they came. Writer thread only.</summary>
+    public IReadOnlyList<RecordBlock> Pending => _pending;
 
     public void Restore(long next, long lastTime)
     {
@@ -31,24 +35,29 @@ internal sealed class PartitionLog(TopicLog topic, int index)
         LastTime = lastTime;
     }
 
-    /// <summary>Takes note of a record of the open transaction; returns its offset.</summary>
-    public long AddPending(ReadOnlyMemory<byte> body)
+    /// <summary>Takes records into the open transaction and gives them their offsets.</summary>
+    public void AddPending(PartitionBatch batch)
     {
-        _pending.Add(body);
-        _pendingBytes += body.Length;
-        return _next + _pending.Count - 1;
+        batch.FirstOffset = _next + _pendingCount;
+        foreach (var block in batch.Blocks)
+        {
+            _pending.Add(block);
+            _pendingBytes += block.Length;
+            _pendingCount += block.Count;
+        }
     }
 
     public void ForgetPending()
     {
         _pending.Clear();
         _pendingBytes = 0;
+        _pendingCount = 0;
     }
 
     /// <summary>The transaction is committed: shows its records to readers. Returns the chunk for the accounting of memory.</summary>
     public TailChunk Publish(long time)
     {
-        var chunk = new TailChunk(this, _next, time, [.. _pending], (int)_pendingBytes + (64 * _pending.Count));
+        var chunk = new TailChunk(this, _next, time, [.. _pending], _pendingCount, (int)_pendingBytes + (64 * _pendingCount));
         ForgetPending();
         LastTime = time;
         TaskCompletionSource? waiting;

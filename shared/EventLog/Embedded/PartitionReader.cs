@@ -11,7 +11,15 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
 
     private Segment? _segment;
     private SqliteDatabase? _database;
-    private SqliteStatement? _select;
+    private RowReader? _rows;
+
+    /// <summary>The row read last, of which more may be asked for.</summary>
+    private byte[] _row = [];
+    private long _rowOffset;
+    private int _rowRecords;
+    private long _rowTime;
+    private int _rowAt;
+    private int _rowTaken;
 
     /// <summary>
     /// The next batch, from memory or disk, of records with <paramref name="position"/> ≤ offset &lt; <paramref name="limit"/>, and moves
@@ -86,25 +94,20 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
             while (low < high)
             {
                 var middle = low + ((high - low) / 2);
-                _select!.Bind(1, middle).Bind(2, end).Bind(3, 1);
-                if (_select.Step() && _select.Int64(1) < time)
+                if (_rows!.Find(middle, end) is { } row && row.Time < time)
                 {
-                    low = _select.Int64(0) + 1;
+                    low = row.Offset + row.Records;
                 }
                 else
                 {
                     high = middle;
                 }
-
-                _select.Reset();
             }
 
-            _select!.Bind(1, low).Bind(2, end).Bind(3, 1);
-            var found = _select.Step() ? _select.Int64(0) : (long?)null;
-            _select.Reset();
-            if (found is { } offset)
+            // A row has one time, so the first record of it that counts is its first.
+            if (_rows!.Find(low, end) is { } found)
             {
-                return offset;
+                return Math.Max(low, found.Offset);
             }
         }
 
@@ -118,12 +121,9 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
         for (var i = FindSegment(segments, offset); i >= 0 && i < segments.Length; i++)
         {
             Open(segments[i]);
-            _select!.Bind(1, offset).Bind(2, long.MaxValue).Bind(3, 1);
-            var time = _select.Step() ? _select.Int64(1) : (long?)null;
-            _select.Reset();
-            if (time is not null)
+            if (_rows!.Find(offset, long.MaxValue) is { } row)
             {
-                return time;
+                return row.Time;
             }
         }
 
@@ -146,23 +146,61 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
     private List<LogEntry> ReadPage(long from, long to, int max)
     {
         var page = new List<LogEntry>(Math.Min(max, 256));
-        _select!.Bind(1, from).Bind(2, to).Bind(3, max);
+        if (from >= _rowOffset && from < _rowOffset + _rowRecords)
+        {
+            from = Take(page, from, to, max);
+        }
+
+        if (from >= to || page.Count >= max)
+        {
+            return page;
+        }
+
+        _rows!.Seek(from, to);
         try
         {
             var bytes = 0;
-            while (bytes < PageBytes && _select.Step())
+            while (bytes < PageBytes && page.Count < max && _rows.Step())
             {
-                var body = _select.Blob(2).ToArray();
-                bytes += body.Length;
-                page.Add(codec.Decode(topic.Name, partition.Index, _select.Int64(0), _select.Int64(1), body));
+                _row = _rows.Body().ToArray();
+                (_rowOffset, _rowRecords, _rowTime, _rowAt, _rowTaken) = (_rows.Offset, _rows.Records, _rows.Time, 0, 0);
+                bytes += _row.Length;
+                from = Take(page, Math.Max(from, _rowOffset), to, max);
             }
         }
         finally
         {
-            _select.Reset();
+            _rows.Reset();
         }
 
         return page;
+    }
+
+    /// <summary>Records of the row read last from <paramref name="from"/> on; returns the offset behind the last one taken.</summary>
+    private long Take(List<LogEntry> page, long from, long to, int max)
+    {
+        if (from < _rowOffset + _rowTaken)
+        {
+            (_rowAt, _rowTaken) = (0, 0);
+        }
+
+        while (_rowTaken < _rowRecords && page.Count < max && _rowOffset + _rowTaken < to)
+        {
+            var start = _rowAt + RecordBlock.Frame;
+            var length = RecordBlock.Step(_row, ref _rowAt);
+            if (length < 0)
+            {
+                throw new DamagedSegmentException($"{_segment!.Path}: the records of partition {partition.Index} from offset {_rowOffset} on are damaged");
+            }
+
+            var offset = _rowOffset + _rowTaken++;
+            if (offset >= from)
+            {
+                page.Add(codec.Decode(topic.Name, partition.Index, offset, _rowTime, _row.AsMemory(start, length)));
+            }
+        }
+
+        return _rowOffset + _rowTaken;
     }
 
     private void Open(Segment segment)
@@ -176,7 +214,7 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
         _database = SqliteDatabase.Open(segment.Path, SqliteDatabase.Mode.ReadOnly);
         try
         {
-            _select = _database.Prepare($"SELECT offset, time, body FROM p{partition.Index} WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?");
+            _rows = new RowReader(_database, partition.Index);
         }
         catch
         {
@@ -189,9 +227,11 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
 
     private void Close()
     {
-        _select?.Dispose();
+        _rows?.Dispose();
         _database?.Dispose();
-        _select = null;
+        _rows = null;
+        _row = [];
+        _rowRecords = 0;
         _database = null;
         _segment = null;
     }

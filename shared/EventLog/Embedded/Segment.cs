@@ -4,12 +4,16 @@ namespace Monitoring.EventLog.Embedded;
 
 /// <summary>
 /// One file of a topic: <c>FIRST.db</c>, or <c>FIRST-LAST.db</c> once compaction has merged several. It holds a table
-/// <c>pN(offset, time, body)</c> per partition and, in <c>bases</c>, the offset at which each partition stood when it was made.
+/// <c>pN(offset, records, time, crc, body)</c> per partition and, in <c>bases</c>, the offset at which each partition stood when it was made. A row of
+/// <c>pN</c> holds records with consecutive offsets and one append time (<see cref="RecordBlock"/>) under the offset of the first, with their CRC-32C.
 /// </summary>
 internal sealed class Segment
 {
     /// <summary>Rows are appended in key order; big pages keep the tree flat and the share of unused space small.</summary>
-    private const int PageSize = 8192;
+    public const int PageSize = 8192;
+
+    /// <summary>Layout of the tables, as <c>user_version</c>.</summary>
+    private const int Layout = 2;
 
     private Segment(string directory, long firstId, long lastId, long created, long[] bases, long[] times)
     {
@@ -75,7 +79,7 @@ internal sealed class Segment
             database.Execute("BEGIN IMMEDIATE");
             for (var p = 0; p < bases.Length; p++)
             {
-                database.Execute($"CREATE TABLE p{p}(offset INTEGER PRIMARY KEY, time INTEGER NOT NULL, body BLOB NOT NULL)");
+                database.Execute($"CREATE TABLE p{p}(offset INTEGER PRIMARY KEY, records INTEGER NOT NULL, time INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL)");
             }
 
             database.Execute("CREATE TABLE bases(partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, time INTEGER NOT NULL, created INTEGER NOT NULL)");
@@ -87,6 +91,7 @@ internal sealed class Segment
                 }
             }
 
+            database.Execute($"PRAGMA user_version={Layout}");
             database.Execute("COMMIT");
             return (segment, database);
         }
@@ -98,6 +103,7 @@ internal sealed class Segment
     }
 
     /// <summary>Reads what an existing file says about itself; null when its making was interrupted.</summary>
+    /// <exception cref="EventLogException">Another version of this program wrote it in another layout.</exception>
     public static Segment? Load(string directory, long firstId, long lastId, int partitions, string? fileName = null)
     {
         var path = System.IO.Path.Combine(directory, fileName ?? FileName(firstId, lastId));
@@ -112,6 +118,13 @@ internal sealed class Segment
         if (database.Scalar("SELECT count(*) FROM sqlite_master WHERE name='bases'") != 1)
         {
             return null;
+        }
+
+        if (database.Scalar("PRAGMA user_version") is var layout && layout != Layout)
+        {
+            throw new EventLogException(
+                $"{path}: layout {layout} of the event log, written by another version; this one reads layout {Layout}. Move the folder of the log away and start with an empty one, or go on with the version that wrote it",
+                isTransient: false);
         }
 
         var bases = new long[partitions];

@@ -6,7 +6,7 @@ namespace Monitoring.EventLog.Embedded;
 /// </summary>
 internal static class SegmentCompactor
 {
-    private const int PageRows = 1024;
+    private const int PageRows = 64;
 
     /// <summary>Whether enough has been appended since the last merge to be worth it: half of what that left, and at least two files.</summary>
     public static bool IsWorthwhile(Segment[] segments)
@@ -32,7 +32,7 @@ internal static class SegmentCompactor
             newest[p] = new Dictionary<byte[], long>(KeyComparer.Instance);
             foreach (var segment in segments)
             {
-                Scan(segment, p, (offset, _, body) => newest[p].GetAlternateLookup<ReadOnlySpan<byte>>()[RecordCodec.KeyOf(body)] = offset);
+                Scan(segment, p, (offset, _, framed) => newest[p].GetAlternateLookup<ReadOnlySpan<byte>>()[RecordCodec.KeyOf(framed[RecordBlock.Frame..])] = offset);
             }
         }
 
@@ -49,22 +49,25 @@ internal static class SegmentCompactor
             for (var p = 0; p < newest.Length; p++)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                using (var insert = database.Prepare($"INSERT INTO p{p}(offset, time, body) VALUES(?,?,?)"))
+                using (var rows = new RowWriter(database, p))
                 {
                     var lookup = newest[p].GetAlternateLookup<ReadOnlySpan<byte>>();
                     foreach (var segment in closed)
                     {
-                        Scan(segment, p, (offset, time, body) =>
+                        Scan(segment, p, (offset, time, framed) =>
                         {
+                            var body = framed[RecordBlock.Frame..];
                             if (lookup[RecordCodec.KeyOf(body)] != offset || (time < dropTombstonesBefore && RecordCodec.IsTombstone(body)))
                             {
                                 removed++;
                                 return;
                             }
 
-                            insert.Bind(1, offset).Bind(2, time).Bind(3, body).Run();
+                            rows.Add(offset, time, framed, 1);
                         });
                     }
+
+                    rows.Flush();
                 }
 
                 database.Execute("COMMIT");
@@ -86,22 +89,41 @@ internal static class SegmentCompactor
     private static void Scan(Segment segment, int partition, RecordVisitor visit)
     {
         using var database = SqliteDatabase.Open(segment.Path, SqliteDatabase.Mode.ReadOnly);
-        using var select = database.Prepare($"SELECT offset, time, body FROM p{partition} WHERE offset >= ? ORDER BY offset LIMIT {PageRows}");
+        using var rows = new RowReader(database, partition);
         var from = 0L;
-        int rows;
+        int read;
         do
         {
-            rows = 0;
-            select.Bind(1, from);
-            while (select.Step())
+            read = 0;
+            rows.Seek(from, long.MaxValue);
+            while (read < PageRows && rows.Step())
             {
-                visit(select.Int64(0), select.Int64(1), select.Blob(2));
-                from = select.Int64(0) + 1;
-                rows++;
+                Visit(rows, visit);
+                from = rows.Offset + rows.Records;
+                read++;
             }
+
+            rows.Reset();
         }
-        while (rows == PageRows);
+        while (read == PageRows);
     }
 
-    private delegate void RecordVisitor(long offset, long time, ReadOnlySpan<byte> body);
+    private static void Visit(RowReader row, RecordVisitor visit)
+    {
+        var body = row.Body();
+        var at = 0;
+        for (var i = 0; i < row.Records; i++)
+        {
+            var start = at;
+            if (RecordBlock.Step(body, ref at) < 0)
+            {
+                throw row.Damage();
+            }
+
+            visit(row.Offset + i, row.Time, body[start..at]);
+        }
+    }
+
+    /// <summary>A record with its frame.</summary>
+    private delegate void RecordVisitor(long offset, long time, ReadOnlySpan<byte> framed);
 }

@@ -2,7 +2,7 @@ namespace Monitoring.EventLog.Embedded;
 
 /// <summary>
 /// Saves what can be read of a damaged newest segment (a power cut with durability <c>process</c>, a disk that lost pages): the damaged file is kept as
-/// <c>.damaged</c>, and a sound one takes its place with the records up to the first unreadable one of each partition.
+/// <c>.damaged</c>, and a sound one takes its place with the records up to the first unreadable row of each partition.
 /// </summary>
 internal static class SegmentSalvage
 {
@@ -41,22 +41,25 @@ internal static class SegmentSalvage
             for (var p = 0; p < partitions; p++)
             {
                 database.Execute("BEGIN IMMEDIATE");
-                using (var insert = database.Prepare($"INSERT INTO p{p}(offset, time, body) VALUES(?,?,?)"))
+                using (var rows = new RowWriter(database, p))
                 {
                     try
                     {
                         using var source = SqliteDatabase.Open(damaged, SqliteDatabase.Mode.ReadOnly);
-                        using var rows = source.Prepare($"SELECT offset, time, body FROM p{p} ORDER BY offset");
-                        while (rows.Step())
+                        using var readable = new RowReader(source, p);
+                        readable.Seek(0, long.MaxValue);
+                        while (readable.Step())
                         {
-                            insert.Bind(1, rows.Int64(0)).Bind(2, rows.Int64(1)).Bind(3, rows.Blob(2)).Run();
-                            records++;
+                            rows.Add(readable.Offset, readable.Time, readable.Body(), readable.Records);
+                            records += readable.Records;
                         }
                     }
                     catch (DamagedSegmentException)
                     {
-                        // What comes after an unreadable record is not taken: a prefix has no gaps.
+                        // What comes after an unreadable row is not taken: a prefix has no gaps.
                     }
+
+                    rows.Flush();
                 }
 
                 database.Execute("COMMIT");

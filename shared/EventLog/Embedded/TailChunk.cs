@@ -1,7 +1,7 @@
 namespace Monitoring.EventLog.Embedded;
 
 /// <summary>Records of one partition from one commit, kept in memory and decoded once for all groups.</summary>
-internal sealed class TailChunk(PartitionLog partition, long firstOffset, long time, ReadOnlyMemory<byte>[] bodies, int bytes)
+internal sealed class TailChunk(PartitionLog partition, long firstOffset, long time, RecordBlock[] blocks, int count, int bytes)
 {
     private LogEntry[]? _entries;
 
@@ -9,9 +9,7 @@ internal sealed class TailChunk(PartitionLog partition, long firstOffset, long t
 
     public long FirstOffset { get; } = firstOffset;
 
-    public long NextOffset => FirstOffset + bodies.Length;
-
-    public int Count => bodies.Length;
+    public long NextOffset => FirstOffset + count;
 
     public int Bytes { get; } = bytes;
 
@@ -22,14 +20,21 @@ internal sealed class TailChunk(PartitionLog partition, long firstOffset, long t
             return known;
         }
 
-        lock (bodies)
+        lock (blocks)
         {
             if (_entries is null)
             {
-                var entries = new LogEntry[bodies.Length];
-                for (var i = 0; i < entries.Length; i++)
+                var entries = new LogEntry[count];
+                var i = 0;
+                foreach (var block in blocks)
                 {
-                    entries[i] = codec.Decode(Partition.Topic.Name, Partition.Index, FirstOffset + i, time, bodies[i]);
+                    var at = 0;
+                    for (var n = 0; n < block.Count; n++, i++)
+                    {
+                        var start = at + RecordBlock.Frame;
+                        var length = RecordBlock.Step(block.Bytes, ref at);
+                        entries[i] = codec.Decode(Partition.Topic.Name, Partition.Index, FirstOffset + i, time, new ReadOnlyMemory<byte>(block.Buffer, start, length));
+                    }
                 }
 
                 Volatile.Write(ref _entries, entries);

@@ -10,7 +10,7 @@ internal sealed class TopicLog : IDisposable
     private readonly Lock _gate = new();
     private Segment[] _segments = [];
     private SqliteDatabase? _active;
-    private SqliteStatement[] _inserts = [];
+    private RowWriter[] _rows = [];
     private SqliteStatement? _begin;
     private SqliteStatement? _commit;
     private long _segmentBytes;
@@ -130,24 +130,33 @@ internal sealed class TopicLog : IDisposable
         }
 
         long bytes = 0;
+        long rows = 0;
         try
         {
-            // Bindings outlive a run: the time is the same for all records of the group.
-            foreach (var insert in _inserts)
-            {
-                insert.Bind(2, time);
-            }
-
             foreach (var request in requests)
             {
-                for (var i = 0; i < request.Records.Length; i++)
+                foreach (var batch in request.Batches)
                 {
-                    ref readonly var slice = ref request.Records[i];
-                    var offset = Partitions[slice.Partition].AddPending(new ReadOnlyMemory<byte>(request.Buffer, slice.Start, slice.Length));
-                    _inserts[slice.Partition].Bind(1, offset).Bind(3, request.Buffer.AsSpan(slice.Start, slice.Length)).Run();
-                    request.Positions[i] = new LogPosition(slice.Partition, offset);
-                    bytes += slice.Length;
+                    Partitions[batch.Partition].AddPending(batch);
                 }
+            }
+
+            foreach (var partition in Partitions)
+            {
+                if (partition.PendingCount == 0)
+                {
+                    continue;
+                }
+
+                var offset = partition.Next;
+                foreach (var block in partition.Pending)
+                {
+                    rows += _rows[partition.Index].Add(offset, time, block.Bytes, block.Count);
+                    offset += block.Count;
+                    bytes += block.Length;
+                }
+
+                rows += _rows[partition.Index].Flush();
             }
 
             _commit!.Run();
@@ -165,7 +174,9 @@ internal sealed class TopicLog : IDisposable
         }
 
         _segmentBytes += bytes;
-        _walBytes += bytes;
+
+        // A commit logs whole pages: of many small ones they are most of it.
+        _walBytes += bytes + (rows * Segment.PageSize);
         return time;
     }
 
@@ -226,11 +237,13 @@ internal sealed class TopicLog : IDisposable
         {
             var next = last?.Bases[p] ?? 0;
             var time = last?.Times[p] ?? 0;
-            using var newest = database?.Prepare($"SELECT offset, time FROM p{p} ORDER BY offset DESC LIMIT 1");
-            if (newest is not null && newest.Step())
+            using var newest = database is null ? null : new RowReader(database, p);
+            if (newest is not null && newest.StepToLast())
             {
-                next = newest.Int64(0) + 1;
-                time = newest.Int64(1);
+                // A torn end shows in the newest records first.
+                _ = newest.Body();
+                next = newest.Offset + newest.Records;
+                time = newest.Time;
             }
 
             if (floor(p) > next && !_options.ReadOnly)
@@ -310,7 +323,7 @@ internal sealed class TopicLog : IDisposable
             _active.Execute($"PRAGMA max_page_count={pages}");
         }
 
-        _inserts = [.. Partitions.Select(p => _active.Prepare($"INSERT INTO p{p.Index}(offset, time, body) VALUES(?,?,?)"))];
+        _rows = [.. Partitions.Select(p => new RowWriter(_active, p.Index))];
         _begin = _active.Prepare("BEGIN IMMEDIATE");
         _commit = _active.Prepare("COMMIT");
         lock (_gate)
@@ -324,12 +337,12 @@ internal sealed class TopicLog : IDisposable
 
     private void CloseActive()
     {
-        foreach (var insert in _inserts)
+        foreach (var rows in _rows)
         {
-            insert.Dispose();
+            rows.Dispose();
         }
 
-        _inserts = [];
+        _rows = [];
         _begin?.Dispose();
         _commit?.Dispose();
         _begin = _commit = null;
