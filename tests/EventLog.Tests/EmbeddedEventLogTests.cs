@@ -366,6 +366,102 @@ public sealed class EmbeddedEventLogTests : IDisposable
         Assert.Equal("next", (await ValuesAsync(again))[^1]);
     }
 
+    [Fact]
+    public async Task Rows_of_many_records_are_read_from_any_record_in_pieces_of_any_size()
+    {
+        var times = new long[3];
+        await using (var log = Open())
+        {
+            await log.EnsureTopicAsync(new TopicDefinition("t", 2), Cancel);
+            for (var i = 0; i < times.Length; i++)
+            {
+                // Several rows a commit, and records of the other partition among them.
+                var positions = await log.AppendAsync("t", [.. Enumerable.Range(0, 600).Select(n => Record($"{(i * 300) + (n / 2)}".PadRight(500), partition: n % 2))], Cancel);
+                Assert.Equal(Enumerable.Range(0, 600).Select(n => new LogPosition(n % 2, (i * 300) + (n / 2))), positions);
+                times[i] = (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100;
+                _clock.Advance(TimeSpan.FromSeconds(1));
+            }
+        }
+
+        await using var again = Open();
+        for (var from = 0; from < 900; from += 97)
+        {
+            var some = new List<LogEntry>();
+            await foreach (var entry in again.ReadAsync("t", 1, from, from + 5, Cancel))
+            {
+                some.Add(entry);
+            }
+
+            Assert.Equal(Enumerable.Range(from, Math.Min(5, 900 - from)).Select(o => ((long)o, $"{o}")), some.Select(e => (e.Offset, Text(e.Value).TrimEnd())));
+        }
+
+        Assert.Equal(0, await again.FindOffsetAsync("t", 0, times[0], Cancel));
+        Assert.Equal(300, await again.FindOffsetAsync("t", 0, times[1], Cancel));
+        Assert.Equal(600, await again.FindOffsetAsync("t", 0, times[1] + 1, Cancel));
+        Assert.Equal(900, await again.FindOffsetAsync("t", 0, times[2] + 1, Cancel));
+        var pieces = new Collectors(null);
+        await using var member = await again.SubscribeAsync(new GroupSubscription("g", "t", pieces.Create, MaxBatch: 7), Cancel);
+        await Eventually.TrueAsync(() => pieces.Count == 1800, "both partitions are read");
+        Assert.Equal(Enumerable.Range(0, 900).Select(i => (long)i), pieces.All.Where(e => e.Partition == 0).Select(e => e.Offset));
+        Assert.All(pieces.All, e => Assert.Equal(e.Offset, long.Parse(Text(e.Value).TrimEnd(), CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
+    public async Task Altered_bytes_are_an_error_and_never_a_record()
+    {
+        await using (var log = Open(o => o with { SegmentBytes = 64 * 1024 }))
+        {
+            await log.EnsureTopicAsync(new TopicDefinition("t", 1), Cancel);
+            for (var i = 0; i < 40; i++)
+            {
+                await log.AppendAsync("t", Record($"{i}".PadRight(4000)), Cancel);
+            }
+        }
+
+        using (var first = SqliteDatabase.Open(Directory.GetFiles(_directory.File("t"), "*.db").Order(StringComparer.Ordinal).First(), SqliteDatabase.Mode.ReadWriteCreate))
+        {
+            first.Execute("UPDATE p0 SET body = CAST(substr(body, 1, 100) || 'x' || substr(body, 102) AS BLOB) WHERE offset = 5");
+        }
+
+        await using var again = Open();
+        var read = new List<long>();
+        var error = await Assert.ThrowsAsync<DamagedSegmentException>(async () =>
+        {
+            await foreach (var entry in again.ReadAsync("t", 0, 5, long.MaxValue, Cancel))
+            {
+                read.Add(entry.Offset);
+            }
+        });
+        Assert.Empty(read);
+        Assert.Contains("offset 5 ", error.Message, StringComparison.Ordinal);
+        await foreach (var entry in again.ReadAsync("t", 0, 6, long.MaxValue, Cancel))
+        {
+            read.Add(entry.Offset);
+        }
+
+        Assert.Equal(Enumerable.Range(6, 34).Select(i => (long)i), read);
+    }
+
+    [Fact]
+    public async Task Log_of_another_layout_is_refused_with_the_remedy()
+    {
+        await using (var log = Open())
+        {
+            await log.EnsureTopicAsync(new TopicDefinition("t", 1), Cancel);
+            await log.AppendAsync("t", Record("1"), Cancel);
+        }
+
+        using (var segment = SqliteDatabase.Open(Directory.GetFiles(_directory.File("t"), "*.db").Single(), SqliteDatabase.Mode.ReadWriteCreate))
+        {
+            segment.Execute("PRAGMA user_version=1");
+        }
+
+        var error = Assert.Throws<EventLogException>(() => Open());
+        Assert.False(error.IsTransient);
+        Assert.Contains("layout 1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Move the folder", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("0000000000.db")]
     [InlineData("0000000001.db")]

@@ -8,8 +8,10 @@ namespace Monitoring.EventLog.Embedded;
 internal sealed class BlockBuilder(int partition, int bytes)
 {
     private readonly List<RecordBlock> _blocks = new((bytes / RecordBlock.MaxBytes) + 1);
-    private byte[] _buffer = [];
-    private int _left = bytes;
+
+    /// <summary>One array for all: kept for readers at the tail, it is not copied from generation to generation as many smaller ones are.</summary>
+    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(bytes);
+    private int _start;
     private int _at;
     private int _count;
 
@@ -19,23 +21,20 @@ internal sealed class BlockBuilder(int partition, int bytes)
         var buffer = GC.AllocateUninitializedArray<byte>(RecordBlock.Frame + size);
         BinaryPrimitives.WriteInt32LittleEndian(buffer, size);
         RecordCodec.Encode(record, buffer.AsSpan(RecordBlock.Frame));
-        return new RecordBlock(buffer, buffer.Length, 1);
+        return new RecordBlock(buffer, 0, buffer.Length, 1);
     }
 
     /// <summary>Adds a record whose encoded size is known.</summary>
     public void Add(LogRecord record, int size)
     {
-        var framed = RecordBlock.Frame + size;
-        if (framed > _buffer.Length - _at)
+        if (_at + RecordBlock.Frame + size - _start > RecordBlock.MaxBytes)
         {
             Close();
-            _buffer = GC.AllocateUninitializedArray<byte>(Math.Max(framed, Math.Min(_left, RecordBlock.MaxBytes)));
         }
 
         BinaryPrimitives.WriteInt32LittleEndian(_buffer.AsSpan(_at), size);
         RecordCodec.Encode(record, _buffer.AsSpan(_at + RecordBlock.Frame));
-        _at += framed;
-        _left -= framed;
+        _at += RecordBlock.Frame + size;
         _count++;
     }
 
@@ -49,9 +48,9 @@ internal sealed class BlockBuilder(int partition, int bytes)
     {
         if (_count > 0)
         {
-            _blocks.Add(new RecordBlock(_buffer, _at, _count));
+            _blocks.Add(new RecordBlock(_buffer, _start, _at - _start, _count));
         }
 
-        (_buffer, _at, _count) = ([], 0, 0);
+        (_start, _count) = (_at, 0);
     }
 }

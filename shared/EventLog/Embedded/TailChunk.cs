@@ -33,7 +33,7 @@ internal sealed class TailChunk(PartitionLog partition, long firstOffset, long t
                     {
                         var start = at + RecordBlock.Frame;
                         var length = RecordBlock.Step(block.Bytes, ref at);
-                        entries[i] = codec.Decode(Partition.Topic.Name, Partition.Index, FirstOffset + i, time, new ReadOnlyMemory<byte>(block.Buffer, start, length));
+                        entries[i] = codec.Decode(Partition.Topic.Name, Partition.Index, FirstOffset + i, time, new ReadOnlyMemory<byte>(block.Buffer, block.Start + start, length));
                     }
                 }
 
