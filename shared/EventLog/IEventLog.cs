@@ -16,7 +16,10 @@ public interface IEventLog : IAsyncDisposable
     /// <summary>Appends one record and returns when it is durable.</summary>
     ValueTask<LogPosition> AppendAsync(string topic, LogRecord record, CancellationToken cancellationToken = default);
 
-    /// <summary>Appends records, in order per partition, and returns when all are durable. On an exception any prefix per partition may have been appended.</summary>
+    /// <summary>
+    /// Appends records, in order per partition, and returns when all are durable. On an exception any prefix per partition may have been appended. The memory of the records is
+    /// the caller's again when the call has returned.
+    /// </summary>
     ValueTask<IReadOnlyList<LogPosition>> AppendAsync(string topic, IReadOnlyList<LogRecord> records, CancellationToken cancellationToken = default);
 
     /// <summary>First retained offset and the offset that the next record will get.</summary>

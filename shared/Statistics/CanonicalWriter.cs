@@ -43,10 +43,13 @@ public readonly ref struct CanonicalWriter(IBufferWriter<byte> output)
     public void WriteDoubles(ReadOnlySpan<double> values)
     {
         WriteCount(values.Length);
-        foreach (var value in values)
+        var span = _output.GetSpan(values.Length * sizeof(double));
+        for (var i = 0; i < values.Length; i++)
         {
-            WriteDouble(value);
+            BinaryPrimitives.WriteUInt64LittleEndian(span[(i * sizeof(double))..], BitConverter.DoubleToUInt64Bits(double.IsNaN(values[i]) ? double.NaN : values[i]));
         }
+
+        _output.Advance(values.Length * sizeof(double));
     }
 
     /// <summary>Length, then the bytes.</summary>

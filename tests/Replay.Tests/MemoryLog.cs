@@ -28,7 +28,7 @@ internal sealed class MemoryLog : IEventLog
         var number = record.Partition ?? 0;
         var partition = Partition(topic, number);
         var offset = partition.Count == 0 ? 0 : partition[^1].Offset + 1;
-        partition.Add(new LogEntry(topic, number, offset, Now += 1_000_000, record.Key, record.Value, record.Headers));
+        partition.Add(new LogEntry(topic, number, offset, Now += 1_000_000, record.Key, record.Value is { } value ? (ReadOnlyMemory<byte>?)value.ToArray() : null, record.Headers));
         return ValueTask.FromResult(new LogPosition(number, offset));
     }
 

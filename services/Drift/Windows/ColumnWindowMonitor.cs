@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Monitoring.Detection;
 using Monitoring.Statistics;
 
@@ -18,8 +19,8 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
     private readonly Func<ReferenceColumn, double[], TestResult> _test;
     private readonly string _statisticName;
 
-    // Column by column: a window's values lie side by side.
-    private readonly double[] _values;
+    // Column by column: a window's values lie side by side. As they came, in single precision: half of what a checkpoint carries.
+    private readonly float[] _values;
     private int _count;
     private bool _dirty;
     private WindowOutcome? _last;
@@ -32,7 +33,7 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
         _window = window;
         _test = test;
         _statisticName = statisticName;
-        _values = new double[(long)window * _columns.Length];
+        _values = new float[(long)window * _columns.Length];
         Variables = [.. _columns.Select(c => new Variable(c.Name) { Type = VariableType.Bet })];
     }
 
@@ -54,7 +55,7 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
         var input = rows.Input(row);
         for (var c = 0; c < _columns.Length; c++)
         {
-            double value = input[_positions[c]];
+            var value = input[_positions[c]];
             _values[((long)c * _window) + _count] = value;
             var increment = _bets[c].Draw(value);
             if (!double.IsNaN(increment))
@@ -105,11 +106,11 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
     public bool Save(string key, IBufferWriter<byte> output)
     {
         var writer = new CanonicalWriter(output);
-        writer.WriteByte(1);
+        writer.WriteByte(2);
         writer.WriteCount(_count);
         for (var c = 0; c < _columns.Length; c++)
         {
-            writer.WriteDoubles(_values.AsSpan(c * _window, _count));
+            writer.WriteBytes(MemoryMarshal.AsBytes(_values.AsSpan(c * _window, _count)));
             _bets[c].Save(writer);
         }
 
@@ -132,7 +133,7 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
     public void Restore(string key, ReadOnlySpan<byte> value)
     {
         var reader = new CanonicalReader(value);
-        if (reader.ReadByte() != 1)
+        if (reader.ReadByte() != 2)
         {
             throw new InvalidDataException("window state of an unknown version");
         }
@@ -145,7 +146,7 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
 
         for (var c = 0; c < _columns.Length; c++)
         {
-            var values = reader.ReadDoubles();
+            var values = MemoryMarshal.Cast<byte, float>(reader.ReadBytes());
             if (values.Length != _count)
             {
                 throw new InvalidDataException($"window state of {values.Length} values, {_count} expected");
@@ -177,7 +178,7 @@ internal sealed class ColumnWindowMonitor : IWindowedMonitor, IMonitorState
         var best = 0;
         for (var c = 0; c < columns.Length; c++)
         {
-            var result = _test(_columns[c], _values.AsSpan(c * _window, _count).ToArray());
+            var result = _test(_columns[c], Array.ConvertAll(_values.AsSpan(c * _window, _count).ToArray(), v => (double)v));
             columns[c] = new WindowColumn(_columns[c].Name, result.Statistic, result.PValue);
             if (columns[c].PValue < columns[best].PValue || (columns[c].PValue == columns[best].PValue && columns[c].Statistic > columns[best].Statistic))
             {

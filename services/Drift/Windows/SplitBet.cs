@@ -25,6 +25,10 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
     private double _share;
     private bool _betting;
 
+    // Masses and draws so far, of all bins and of those inside: sums of whole and half numbers, exact in any order.
+    private double _total = Sum(column.Masses);
+    private double _insideTotal;
+
     /// <summary>ln r of the next draw, NaN where nothing is bet; then learns the draw.</summary>
     public double Draw(double value)
     {
@@ -37,15 +41,7 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
         var increment = double.NaN;
         if (_betting)
         {
-            double inside = 0, total = 0;
-            for (var b = 0; b < _seen.Length; b++)
-            {
-                var mass = column.Masses[b] + _seen[b];
-                total += mass;
-                inside += _inside[b] ? mass : 0;
-            }
-
-            var expected = inside / total;
+            var expected = _insideTotal / _total;
             var low = Math.Max((1 - tolerance) * expected, 1 - ((1 + tolerance) * (1 - expected)));
             var high = Math.Min((1 + tolerance) * expected, 1 - ((1 - tolerance) * (1 - expected)));
             var share = Math.Max(_share, Math.Min(high * (1 + SmallestBet), (1 + high) / 2));
@@ -55,6 +51,8 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
 
         _seen[bin]++;
         _window[bin]++;
+        _total++;
+        _insideTotal += _inside[bin] ? 1 : 0;
         return increment;
     }
 
@@ -111,15 +109,21 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
             insideExpected += _inside[b] ? (column.Masses[b] + _seen[b]) / total : 0;
         }
 
+        _insideTotal = InsideTotal();
         _share = (insideRecent + (PriorStrength * insideExpected)) / (recent + PriorStrength);
         _betting = _share is > 0 and < 1 && insideExpected is > 0 and < 1;
     }
 
     public void Save(CanonicalWriter writer)
     {
-        writer.WriteDoubles(_seen);
+        writer.WriteCount(_seen.Length);
+        for (var b = 0; b < _seen.Length; b++)
+        {
+            writer.WriteCount((long)_seen[b]);
+            writer.WriteCount((long)_window[b]);
+        }
+
         writer.WriteDoubles(_recent);
-        writer.WriteDoubles(_window);
         writer.WriteDouble(_share);
         writer.WriteByte(_betting ? (byte)1 : (byte)0);
         foreach (var inside in _inside)
@@ -130,15 +134,51 @@ internal sealed class SplitBet(ReferenceColumn column, double tolerance)
 
     public void Restore(ref CanonicalReader reader)
     {
-        Copy(reader.ReadDoubles(), _seen);
+        var bins = reader.ReadLength(2);
+        if (bins != _seen.Length)
+        {
+            throw new InvalidDataException($"state of {bins} bins, {_seen.Length} expected");
+        }
+
+        _total = Sum(column.Masses);
+        for (var b = 0; b < bins; b++)
+        {
+            _seen[b] = reader.ReadCount();
+            _window[b] = reader.ReadCount();
+            _total += _seen[b];
+        }
+
         Copy(reader.ReadDoubles(), _recent);
-        Copy(reader.ReadDoubles(), _window);
         _share = reader.ReadDouble();
         _betting = reader.ReadByte() == 1;
         for (var b = 0; b < _inside.Length; b++)
         {
             _inside[b] = reader.ReadByte() == 1;
         }
+
+        _insideTotal = InsideTotal();
+    }
+
+    private double InsideTotal()
+    {
+        var sum = 0.0;
+        for (var b = 0; b < _inside.Length; b++)
+        {
+            sum += _inside[b] ? column.Masses[b] + _seen[b] : 0;
+        }
+
+        return sum;
+    }
+
+    private static double Sum(double[] values)
+    {
+        var sum = 0.0;
+        foreach (var value in values)
+        {
+            sum += value;
+        }
+
+        return sum;
     }
 
     private static void Copy(double[] from, double[] to)

@@ -45,7 +45,7 @@ internal sealed class IsolatedLog(IEventLog source, string inputTopic, IReadOnly
         lock (list)
         {
             var first = list.Count;
-            list.AddRange(records);
+            list.AddRange(records.Select(r => r with { Value = r.Value is { } value ? (ReadOnlyMemory<byte>?)value.ToArray() : null }));
             return ValueTask.FromResult<IReadOnlyList<LogPosition>>([.. records.Select((r, i) => new LogPosition(r.Partition ?? 0, first + i))]);
         }
     }

@@ -95,15 +95,22 @@ internal sealed class ProfileLearner(ModelDescription model, int target)
 
     private int Pages => (_rows.Count + PageRows - 1) / PageRows;
 
-    /// <summary>Changed pages by number since the last call; null for one that is gone.</summary>
-    public IEnumerable<(int Page, byte[]? Value)> TakeDirty()
+    /// <summary>Adds the pages changed since the last call, under the key of their number.</summary>
+    public void Collect(StateChanges changes, Func<int, StateKey> key)
     {
-        var result = new List<(int, byte[]?)>();
-        result.AddRange(_gone.Where(p => p >= Pages).Select(p => (p, (byte[]?)null)));
-        result.AddRange(_dirty.Select(p => (p, (byte[]?)SavePage(p))));
+        foreach (var page in _gone.Where(p => p >= Pages))
+        {
+            changes.Remove(key(page));
+        }
+
+        foreach (var page in _dirty)
+        {
+            SavePage(page, changes);
+            changes.Set(key(page));
+        }
+
         _gone.Clear();
         _dirty.Clear();
-        return result;
     }
 
     /// <summary>All pages as gone: after learning ended.</summary>
@@ -128,10 +135,9 @@ internal sealed class ProfileLearner(ModelDescription model, int target)
         reader.ExpectEnd();
     }
 
-    private byte[] SavePage(int page)
+    private void SavePage(int page, IBufferWriter<byte> output)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var writer = new CanonicalWriter(buffer);
+        var writer = new CanonicalWriter(output);
         var rows = _rows.Skip(page * PageRows).Take(PageRows).ToList();
         writer.WriteCount(rows.Count);
         foreach (var (info, values) in rows)
@@ -145,7 +151,5 @@ internal sealed class ProfileLearner(ModelDescription model, int target)
             writer.WriteCount(info.EventRow);
             writer.WriteBytes(MemoryMarshal.AsBytes<float>(values));
         }
-
-        return buffer.WrittenSpan.ToArray();
     }
 }

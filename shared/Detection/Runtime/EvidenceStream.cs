@@ -13,6 +13,7 @@ internal sealed class EvidenceStream
     private const double MeanWeight = 0.02;
 
     private const int Samples = 16;
+    private const int FirstIdBytes = 40;
     private readonly StreamVariable[] _variables;
     private readonly GroupedEvidence? _grouped;
     private readonly BetEvidence? _bets;
@@ -22,8 +23,10 @@ internal sealed class EvidenceStream
     private readonly double[] _means;
     private readonly int[] _indices;
 
-    /// <summary>The last draws, in a ring.</summary>
-    private readonly (double Increment, string EventId)[] _samples = new (double, string)[Samples];
+    /// <summary>The last draws, in a ring. Their ids are kept as bytes in places of one size: references would make every id outlive its batch.</summary>
+    private readonly double[] _sampleIncrements = new double[Samples];
+    private readonly int[] _idLengths = new int[Samples];
+    private byte[] _ids = new byte[Samples * FirstIdBytes];
     private int _sampleCount;
     private int _nextSample;
     private long _lastTime = long.MinValue;
@@ -146,10 +149,11 @@ internal sealed class EvidenceStream
         writer.WriteCount(DrawsAtRestart);
         writer.WriteDoubles(_means);
         writer.WriteCount(_sampleCount);
-        foreach (var (increment, id) in OldestFirst())
+        for (var i = Samples - _sampleCount; i < Samples; i++)
         {
-            writer.WriteDouble(increment);
-            writer.WriteBytes(Encoding.UTF8.GetBytes(id));
+            var at = (_nextSample + i) % Samples;
+            writer.WriteDouble(_sampleIncrements[at]);
+            writer.WriteBytes(IdAt(at));
         }
 
         _grouped?.Save(writer);
@@ -182,7 +186,14 @@ internal sealed class EvidenceStream
 
     private void AddSample(double increment, string id)
     {
-        _samples[_nextSample] = (increment, id);
+        int length;
+        while (!Encoding.UTF8.TryGetBytes(id, _ids.AsSpan(_nextSample * IdBytes, IdBytes), out length))
+        {
+            Widen(Encoding.UTF8.GetByteCount(id));
+        }
+
+        _sampleIncrements[_nextSample] = increment;
+        _idLengths[_nextSample] = length;
         _nextSample = (_nextSample + 1) % Samples;
         _sampleCount = Math.Min(_sampleCount + 1, Samples);
     }
@@ -191,8 +202,24 @@ internal sealed class EvidenceStream
     {
         for (var i = Samples - _sampleCount; i < Samples; i++)
         {
-            yield return _samples[(_nextSample + i) % Samples];
+            var at = (_nextSample + i) % Samples;
+            yield return (_sampleIncrements[at], Encoding.UTF8.GetString(IdAt(at)));
         }
+    }
+
+    private int IdBytes => _ids.Length / Samples;
+
+    private ReadOnlySpan<byte> IdAt(int sample) => _ids.AsSpan(sample * IdBytes, _idLengths[sample]);
+
+    private void Widen(int idBytes)
+    {
+        var wider = new byte[Samples * idBytes];
+        for (var sample = 0; sample < Samples; sample++)
+        {
+            IdAt(sample).CopyTo(wider.AsSpan(sample * idBytes));
+        }
+
+        _ids = wider;
     }
 }
 

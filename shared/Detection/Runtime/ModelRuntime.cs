@@ -95,6 +95,9 @@ internal sealed class ModelRuntime
 
     public TrafficHistory History { get; } = new();
 
+    /// <summary>As the present monitors see the traffic, where they failed on nothing: a checkpoint holds it once for all of them.</summary>
+    public TrafficHistory Watching { get; private set; } = new();
+
     public IReadOnlyList<MonitorRuntime> Monitors => _monitors;
 
     /// <summary>Its events of the records in hand, in log order; empty between two hand-overs.</summary>
@@ -172,7 +175,7 @@ internal sealed class ModelRuntime
                 var monitors = _monitors;
                 if (_carried is not null)
                 {
-                    batches.Add(batch);
+                    batches.Add(Watch(batch));
                 }
 
                 await LearnAsync(batch, decoded.Offset, cancellationToken).ConfigureAwait(false);
@@ -184,13 +187,13 @@ internal sealed class ModelRuntime
             }
             else if (_builder.Count >= BatchRows)
             {
-                batches.Add(_builder.Build());
+                batches.Add(Watch(_builder.Build()));
             }
         }
 
         if (_builder is { IsEmpty: false })
         {
-            batches.Add(_builder.Build());
+            batches.Add(Watch(_builder.Build()));
         }
 
         if (batches.Count > 0)
@@ -202,8 +205,21 @@ internal sealed class ModelRuntime
         return work;
     }
 
-    public IEnumerable<MonitorStatus> Status(int partition) =>
-        Watched.Monitors.Select(watched => Array.Find(_monitors, m => ReferenceEquals(m.Watched, watched))?.Status(partition) ?? new MonitorStatus(
+    public MonitorStatus[] Status(int partition)
+    {
+        var statuses = new MonitorStatus[Watched.Monitors.Count];
+        for (int i = 0, next = 0; i < statuses.Length; i++)
+        {
+            // The monitors at work are in the order of the configuration.
+            statuses[i] = next < _monitors.Length && ReferenceEquals(_monitors[next].Watched, Watched.Monitors[i]) ? _monitors[next++].Status(partition) : Idle(Watched.Monitors[i], partition);
+        }
+
+        return statuses;
+    }
+
+    /// <summary>Of a monitor that is not at work.</summary>
+    private MonitorStatus Idle(WatchedMonitor watched, int partition) =>
+        new(
             Name,
             Version,
             watched.Name,
@@ -220,45 +236,51 @@ internal sealed class ModelRuntime
             0,
             History.Coverage,
             ProfileSha256,
-            ""));
+            "");
 
     /// <summary>Adds what changed since the last call.</summary>
-    public void Collect(List<(StateKey, byte[]?)> changes)
+    public void Collect(StateChanges changes)
     {
-        changes.AddRange(_removed.Select(k => (k, (byte[]?)null)));
+        foreach (var key in _removed)
+        {
+            changes.Remove(key);
+        }
+
         _removed.Clear();
         if (_modelChanged)
         {
             _modelChanged = false;
             if (Description is not null)
             {
-                changes.Add((Key("description"), JsonSerializer.SerializeToUtf8Bytes(Description)));
+                changes.Set(Key("description"), JsonSerializer.SerializeToUtf8Bytes(Description));
             }
 
             // A configured profile is in the store under its hash; a learned one is state.
             if (OwnProfile is not null && !_isConfigured)
             {
-                changes.Add((Key("profile"), OwnProfile.ToBytes()));
+                changes.Set(Key("profile"), OwnProfile.ToBytes());
             }
             else if (_carried is not null)
             {
-                changes.Add((Key("carried"), _carried.ToBytes()));
+                changes.Set(Key("carried"), _carried.ToBytes());
             }
         }
 
         if (_changed)
         {
             _changed = false;
-            var admission = new ArrayBufferWriter<byte>();
-            _admission.Save(admission);
-            changes.Add((Key("admission"), admission.WrittenSpan.ToArray()));
-            changes.Add((Key("model"), Save()));
+            _admission.Save(changes);
+            changes.Set(Key("admission"));
+            Save(changes);
+            changes.Set(Key("model"));
+            if (_monitors.Length > 0)
+            {
+                Watching.Save(new CanonicalWriter(changes));
+                changes.Set(Key("watching"));
+            }
         }
 
-        if (_learner is not null)
-        {
-            changes.AddRange(_learner.TakeDirty().Select(p => (Key("learning", PageName(p.Page)), p.Value)));
-        }
+        _learner?.Collect(changes, page => Key("learning", PageName(page)));
 
         foreach (var monitor in _monitors)
         {
@@ -292,6 +314,13 @@ internal sealed class ModelRuntime
         if (_profile is null && values.TryGetValue(Key("carried"), out var carried))
         {
             Carry(Profile.FromBytes(carried));
+        }
+
+        if (values.TryGetValue(Key("watching"), out var watching))
+        {
+            var reader = new CanonicalReader(watching);
+            Watching.Restore(ref reader);
+            reader.ExpectEnd();
         }
 
         // Left by the monitors that an earlier version's profile had served.
@@ -328,15 +357,19 @@ internal sealed class ModelRuntime
 
     private StateKey Key(string part, string key = "") => new(Name, Version, "", part, key);
 
-    private byte[] Save()
+    private RowBatch Watch(RowBatch batch)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var writer = new CanonicalWriter(buffer);
+        Watching.Add(batch);
+        return batch;
+    }
+
+    private void Save(IBufferWriter<byte> output)
+    {
+        var writer = new CanonicalWriter(output);
         writer.WriteCount(_attempts);
         writer.WriteBytes(Encoding.UTF8.GetBytes(_note));
         writer.WriteSigned(ProfileOffset);
         History.Save(writer);
-        return buffer.WrittenSpan.ToArray();
     }
 
     /// <summary>Flagged traffic never enters a profile: events that break the schema, failed calls, clients that are expected to be unusual.</summary>
@@ -412,6 +445,7 @@ internal sealed class ModelRuntime
     private void Use(Profile profile, ModelDescription description)
     {
         _profile = profile;
+        Watching = new TrafficHistory();
         ProfileSha256 = profile.Sha256();
         Description = description;
         DistanceToFirst = _carried is null ? _services.Profiles.DistanceToFirst(profile) : 0;

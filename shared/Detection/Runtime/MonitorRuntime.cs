@@ -14,7 +14,7 @@ internal sealed class MonitorRuntime : IObservationSink
 {
     private const int MaxSubjects = 100_000;
     private const int MaxAlarmed = 10_000;
-    private const byte Format = 1;
+    private const byte Format = 2;
 
     /// <summary>Before the parts of the state of a monitor that works with an earlier version's profile.</summary>
     public const string CarriedPrefix = "carried-";
@@ -199,6 +199,9 @@ internal sealed class MonitorRuntime : IObservationSink
 
             ApplyLabels(batch, next, batch.Count);
         }
+
+        // Of a thousand models each would keep its last events alive.
+        _rows = null;
     }
 
     public void Observe(int variable, double value, string subject = "")
@@ -352,8 +355,16 @@ internal sealed class MonitorRuntime : IObservationSink
 
     public MonitorStatus Status(int partition)
     {
-        var strongest = _streams.MaxBy(s => s.Value);
-        var alarmed = _alarmed.Count > 0 || _streams.Any(s => !s.IsArmed) || _latchedSubjects.Count > 0;
+        EvidenceStream? strongest = null;
+        var alarmed = _alarmed.Count > 0 || _latchedSubjects.Count > 0;
+        var draws = 0L;
+        foreach (var stream in _streams)
+        {
+            strongest = strongest is null || stream.Value > strongest.Value ? stream : strongest;
+            alarmed |= !stream.IsArmed;
+            draws = Math.Max(draws, stream.Draws);
+        }
+
         var reason = Uncalibrated();
         var state = Watched.Muted ? MonitorState.Muted : reason.Length > 0 ? MonitorState.Uncalibrated : alarmed ? MonitorState.Alarmed : MonitorState.Armed;
         return new MonitorStatus(
@@ -369,7 +380,7 @@ internal sealed class MonitorRuntime : IObservationSink
             null,
             strongest?.LogEvidence ?? double.NegativeInfinity,
             strongest?.LogLevel ?? double.NaN,
-            _streams.Length == 0 ? 0 : _streams.Max(s => s.Draws),
+            draws,
             _subjects.Count,
             _history.Coverage,
             _model.ProfileSha256,
@@ -384,13 +395,13 @@ internal sealed class MonitorRuntime : IObservationSink
     }
 
     /// <summary>Adds what changed since the last call.</summary>
-    public void Collect(List<(StateKey, byte[]?)> changes)
+    public void Collect(StateChanges changes)
     {
         foreach (var subject in _forgotten)
         {
             if (!_subjects.ContainsKey(subject))
             {
-                changes.Add((Key("subject", subject), null));
+                changes.Remove(Key("subject", subject));
             }
         }
 
@@ -399,7 +410,8 @@ internal sealed class MonitorRuntime : IObservationSink
         {
             if (_subjects.TryGetValue(subject, out var evidence))
             {
-                changes.Add((Key("subject", subject), evidence.Save()));
+                evidence.Save(changes);
+                changes.Set(Key("subject", subject));
             }
         }
 
@@ -410,14 +422,21 @@ internal sealed class MonitorRuntime : IObservationSink
             state.TakeDirtyKeys(dirty);
             foreach (var key in dirty)
             {
-                var buffer = new ArrayBufferWriter<byte>();
-                changes.Add((Key("own", key), state.Save(key, buffer) ? buffer.WrittenSpan.ToArray() : null));
+                if (state.Save(key, changes))
+                {
+                    changes.Set(Key("own", key));
+                }
+                else
+                {
+                    changes.Remove(Key("own", key));
+                }
             }
         }
 
         if (_changed)
         {
-            changes.Add((Key("evidence", ""), Save()));
+            Save(changes);
+            changes.Set(Key("evidence", ""));
             _changed = false;
         }
     }
@@ -441,7 +460,15 @@ internal sealed class MonitorRuntime : IObservationSink
         _nextOrder = reader.ReadCount();
         ReadTimes(ref reader, _alarmed);
         ReadTimes(ref reader, _reported);
-        _history.Restore(ref reader);
+        if (reader.ReadByte() == 1)
+        {
+            _history.CopyFrom(_model.Watching);
+        }
+        else
+        {
+            _history.Restore(ref reader);
+        }
+
         foreach (var stream in _streams)
         {
             stream.Restore(ref reader);
@@ -509,15 +536,14 @@ internal sealed class MonitorRuntime : IObservationSink
 
     private string Uncalibrated() =>
         _profile.Uncalibrated.Length > 0 ? _profile.Uncalibrated
-        : _streams.Any(s => s.UncoveredDraws > 0) ? "traffic at hours that the reference does not cover"
+        : Array.Exists(_streams, static s => s.UncoveredDraws > 0) ? "traffic at hours that the reference does not cover"
         : _clientsUncalibrated ? "the reference does not show how honest clients differ"
         : _monitor.Variables.Count > 0 && _streams.Length == 0 && _subjectVariables.Length == 0 ? "too few clean values"
         : "";
 
-    private byte[] Save()
+    private void Save(IBufferWriter<byte> output)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var writer = new CanonicalWriter(buffer);
+        var writer = new CanonicalWriter(output);
         writer.WriteByte(Format);
         writer.WriteBytes(Encoding.UTF8.GetBytes(Identity));
         writer.WriteUInt64(_digest);
@@ -532,13 +558,17 @@ internal sealed class MonitorRuntime : IObservationSink
             }
         }
 
-        _history.Save(writer);
+        var watching = _history.Equals(_model.Watching);
+        writer.WriteByte(watching ? (byte)1 : (byte)0);
+        if (!watching)
+        {
+            _history.Save(writer);
+        }
+
         foreach (var stream in _streams)
         {
             stream.Save(writer);
         }
-
-        return buffer.WrittenSpan.ToArray();
     }
 
     /// <summary>What the sink is told about: the row being applied, or the label.</summary>

@@ -23,6 +23,9 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     /// <summary>The next checkpoint waits until this many times the last one's duration have gone by: with thousands of busy monitors writing them takes at most a tenth of the time.</summary>
     private const int CheckpointShare = 10;
 
+    /// <summary>Rows read before their monitors work on them: they are still in the cache then, and few batches live at once.</summary>
+    private const int RowsInHand = 2048;
+
     /// <summary>Unwatched models remembered, so that their events cost nothing; names come from events and must not fill the memory.</summary>
     private const int MaxUnwatched = 10_000;
     private readonly IEventLog _log;
@@ -35,14 +38,16 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     private readonly Func<MonitorGroupConfiguration> _wanted;
     private readonly CheckpointLog _checkpoints;
     private readonly Dictionary<(string Model, string Version), ModelRuntime> _models = [];
-    private readonly SortedDictionary<(string Model, string Version), MonitorStatus[]> _statuses = [];
+    private readonly SortedDictionary<(string Model, string Version), MonitorStatus[]> _statuses = new(Comparer<(string Model, string Version)>.Create(static (a, b) =>
+        string.CompareOrdinal(a.Model, b.Model) is var order && order != 0 ? order : string.CompareOrdinal(a.Version, b.Version)));
     private readonly HashSet<ModelRuntime> _touched = [];
     private readonly HashSet<(string Model, string Version)> _unwatched = [];
     private readonly EventReader _reader = new();
+    private readonly List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches, int Rows)> _work = [];
     private readonly List<string> _unlisted = [];
     private readonly List<LogRecord> _unsent = [];
     private readonly List<LogRecord> _unsentChanges = [];
-    private readonly List<(StateKey, byte[]?)> _leftOver = [];
+    private readonly List<StateKey> _leftOver = [];
     private MonitorGroupConfiguration _configuration;
     private string _configurationSha256;
     private bool _configurationChanged = true;
@@ -241,30 +246,33 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
 
         var began = _time.GetTimestamp();
         await SendAsync(cancellationToken).ConfigureAwait(false);
-        var changes = new List<(StateKey Key, byte[]? Value)>(_leftOver);
+        using var changes = new StateChanges();
+        foreach (var key in _leftOver)
+        {
+            changes.Remove(key);
+        }
+
         if (_configurationChanged)
         {
-            changes.Add((s_configurationKey, _configuration.ToBytes()));
+            changes.Set(s_configurationKey, _configuration.ToBytes());
         }
 
         if (_unlistedChanged)
         {
-            changes.Add((s_unlistedKey, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(_unlisted)));
+            changes.Set(s_unlistedKey, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(_unlisted));
         }
 
+        // In pieces: a checkpoint of a thousand models never lies in memory whole.
         foreach (var model in _models.Values)
         {
             model.Collect(changes);
+            if (changes.Bytes >= CheckpointLog.AppendBytes)
+            {
+                await _checkpoints.AppendAsync(changes, cancellationToken).ConfigureAwait(false);
+            }
         }
 
-        // A value may change twice before a checkpoint (removed by a switch, made anew): the last word counts.
-        var last = new SortedDictionary<StateKey, byte[]?>();
-        foreach (var (key, value) in changes)
-        {
-            last[key] = value;
-        }
-
-        await _checkpoints.WriteAsync([.. last.Select(c => (c.Key, c.Value))], _next, _configurationSha256, cancellationToken).ConfigureAwait(false);
+        await _checkpoints.CommitAsync(changes, _next, _configurationSha256, cancellationToken).ConfigureAwait(false);
         _leftOver.Clear();
         _configurationChanged = false;
         _unlistedChanged = false;
@@ -308,45 +316,44 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     /// <summary>Reads the models' rows, lets their monitors work, and numbers what they found.</summary>
     private async ValueTask ScoreAsync(List<ModelRuntime> models, CancellationToken cancellationToken)
     {
-        var work = new List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)>();
+        var drafts = new List<FindingDraft>();
+        var rows = 0;
         foreach (var model in models)
         {
             foreach (var (monitors, batches) in await model.ReadAsync(_reader, cancellationToken).ConfigureAwait(false))
             {
-                _metrics.Admitted(_assignment.Group, model.Name, batches.Sum(b => Admitted(b)));
+                var (count, admitted) = Rows(batches);
+                rows += count;
+                _metrics.Admitted(_assignment.Group, model.Name, admitted);
                 foreach (var monitor in monitors)
                 {
-                    work.Add((monitor, batches));
+                    _work.Add((monitor, batches, count));
                 }
             }
-        }
 
-        await ApplyAsync(work, cancellationToken).ConfigureAwait(false);
-        var drafts = new List<FindingDraft>();
-        foreach (var (monitor, batches) in work)
-        {
-            _metrics.Scored(batches[0].Model.Name, monitor.Watched.Kind, batches.Sum(b => b.Count));
-            if (monitor.TakeFailures() is var failed && failed > 0)
+            if (rows >= RowsInHand)
             {
-                _metrics.Failed(batches[0].Model.Name, monitor.Watched.Kind, failed);
-                LogFailedRows(batches[0].Model.Name, monitor.Watched.Name, failed, monitor.Failure);
+                await ApplyAsync(drafts, cancellationToken).ConfigureAwait(false);
+                rows = 0;
             }
-
-            drafts.AddRange(monitor.Findings);
-            monitor.Findings.Clear();
         }
 
+        await ApplyAsync(drafts, cancellationToken).ConfigureAwait(false);
         Number(drafts);
 
-        static int Admitted(RowBatch rows)
+        static (int Count, int Admitted) Rows(IReadOnlyList<RowBatch> batches)
         {
-            var admitted = 0;
-            foreach (ref readonly var row in rows.Rows)
+            var (count, admitted) = (0, 0);
+            for (var i = 0; i < batches.Count; i++)
             {
-                admitted += row.Admitted ? 1 : 0;
+                count += batches[i].Count;
+                foreach (ref readonly var row in batches[i].Rows)
+                {
+                    admitted += row.Admitted ? 1 : 0;
+                }
             }
 
-            return admitted;
+            return (count, admitted);
         }
     }
 
@@ -418,21 +425,40 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
     }
 
     /// <summary>Every monitor is a world of its own: they run side by side, each in log order.</summary>
-    private async ValueTask ApplyAsync(List<(MonitorRuntime Monitor, IReadOnlyList<RowBatch> Batches)> work, CancellationToken cancellationToken)
+    private async ValueTask ApplyAsync(List<FindingDraft> drafts, CancellationToken cancellationToken)
     {
-        if (_options.Parallelism > 1 && work.Count > 1)
+        if (_options.Parallelism > 1 && _work.Count > 1)
         {
             await Parallel.ForEachAsync(
-                work,
+                _work,
                 new ParallelOptions { MaxDegreeOfParallelism = _options.Parallelism, CancellationToken = cancellationToken },
                 static (item, stop) => item.Monitor.ProcessAsync(item.Batches, stop)).ConfigureAwait(false);
-            return;
+        }
+        else
+        {
+            foreach (var (monitor, batches, _) in _work)
+            {
+                await monitor.ProcessAsync(batches, cancellationToken).ConfigureAwait(false);
+            }
         }
 
-        foreach (var (monitor, batches) in work)
+        foreach (var (monitor, batches, rows) in _work)
         {
-            await monitor.ProcessAsync(batches, cancellationToken).ConfigureAwait(false);
+            _metrics.Scored(batches[0].Model.Name, monitor.Watched.Kind, rows);
+            if (monitor.TakeFailures() is var failed && failed > 0)
+            {
+                _metrics.Failed(batches[0].Model.Name, monitor.Watched.Kind, failed);
+                LogFailedRows(batches[0].Model.Name, monitor.Watched.Name, failed, monitor.Failure);
+            }
+
+            if (monitor.Findings.Count > 0)
+            {
+                drafts.AddRange(monitor.Findings);
+                monitor.Findings.Clear();
+            }
         }
+
+        _work.Clear();
     }
 
     /// <summary>Order of findings: input offset, row, monitor, and the monitor's own order. The ordinal counts within an offset.</summary>
@@ -605,11 +631,11 @@ internal sealed partial class PartitionProcessor : IPartitionProcessor
             {
                 model.Restore(group.ToDictionary(v => v.Key, v => v.Value));
                 var watched = model.Watched.Monitors.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
-                _leftOver.AddRange(group.Where(v => v.Key.Monitor.Length > 0 && !watched.Contains(v.Key.Monitor)).Select(v => (v.Key, (byte[]?)null)));
+                _leftOver.AddRange(group.Where(v => v.Key.Monitor.Length > 0 && !watched.Contains(v.Key.Monitor)).Select(v => v.Key));
             }
             else
             {
-                _leftOver.AddRange(group.Select(v => (v.Key, (byte[]?)null)));
+                _leftOver.AddRange(group.Select(v => v.Key));
             }
         }
     }

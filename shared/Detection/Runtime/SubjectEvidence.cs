@@ -10,17 +10,14 @@ internal sealed class SubjectEvidence(long order, IReadOnlyList<EvidenceStream> 
 
     public IReadOnlyList<EvidenceStream> Streams { get; } = streams;
 
-    public byte[] Save()
+    public void Save(IBufferWriter<byte> output)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var writer = new CanonicalWriter(buffer);
+        var writer = new CanonicalWriter(output);
         writer.WriteCount(Order);
         foreach (var stream in Streams)
         {
             stream.Save(writer);
         }
-
-        return buffer.WrittenSpan.ToArray();
     }
 
     public static SubjectEvidence Restore(ReadOnlySpan<byte> bytes, Func<long, IReadOnlyList<EvidenceStream>> create)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using Monitoring.Statistics;
 
@@ -37,6 +38,38 @@ internal sealed class TrafficHistory
     public double MeanRowNano => Rows > 1 && LastTime > FirstTime ? (LastTime - FirstTime) / (double)(Rows - 1) : double.PositiveInfinity;
 
     public void AddRow() => Rows++;
+
+    /// <summary>Adds the rows of a batch, and their events.</summary>
+    public void Add(RowBatch batch)
+    {
+        foreach (ref readonly var row in batch.Rows)
+        {
+            if (row.EventRow == 0)
+            {
+                Add(batch.Facts(row.Event), row.Offset, row.TimeUnixNano);
+            }
+
+            AddRow();
+        }
+    }
+
+    /// <summary>Whether <see cref="Save"/> would write the same bytes.</summary>
+    public bool Equals(TrafficHistory other) =>
+        Events == other.Events && Rows == other.Rows && FirstTime == other.FirstTime && Expected == other.Expected && LastTime == other.LastTime
+        && _sources.Count == other._sources.Count && _sources.All(s => other._sources.TryGetValue(s.Key, out var count) && count.Last == s.Value.Last)
+        && CollectionsMarshal.AsSpan(_entries).SequenceEqual(CollectionsMarshal.AsSpan(other._entries));
+
+    /// <summary>Takes over another history, into an empty one.</summary>
+    public void CopyFrom(TrafficHistory other)
+    {
+        (Events, Rows, FirstTime, Expected, LastTime) = (other.Events, other.Rows, other.FirstTime, other.Expected, other.LastTime);
+        foreach (var (source, count) in other._sources)
+        {
+            _sources.Add(source, new SourceCount { Last = count.Last });
+        }
+
+        _entries.AddRange(other._entries);
+    }
 
     public void Add(in EventFacts facts, long offset, long timeUnixNano)
     {

@@ -21,11 +21,17 @@ internal sealed class CheckpointLog(IEventLog log, string group, int partition, 
     /// <summary>Largest payload of one record; larger values are cut into chunks.</summary>
     public const int ChunkBytes = 512 * 1024;
 
-    private const int HeaderBytes = 8 + 4 + 4 + 1 + 8;
-    private const int AppendBytes = 2 * 1024 * 1024;
+    /// <summary>Bytes before the payload of a record.</summary>
+    public const int HeaderBytes = 8 + 4 + 4 + 1 + 8;
+
+    /// <summary>Bytes to append at once, about.</summary>
+    public const int AppendBytes = 2 * 1024 * 1024;
     private readonly string _topic = Topics.State(group);
     private readonly Dictionary<StateKey, Location> _committed = [];
     private readonly List<string> _garbage = [];
+
+    /// <summary>Written since the last manifest.</summary>
+    private readonly List<(StateKey Key, Location Location)> _written = [];
     private SortedDictionary<long, long> _ancestors = [];
     private long _epoch;
     private long _epochBegan;
@@ -83,6 +89,7 @@ internal sealed class CheckpointLog(IEventLog log, string group, int partition, 
         _checkpoint = 0;
         _committed.Clear();
         _garbage.Clear();
+        _written.Clear();
 
         var covered = new SortedDictionary<long, long>(manifest?.Ancestors ?? []);
         if (manifest is not null)
@@ -144,39 +151,28 @@ internal sealed class CheckpointLog(IEventLog log, string group, int partition, 
         return new RestoredState(manifest, values, late);
     }
 
-    /// <summary>Writes the changed values, waits until they are durable, then the manifest.</summary>
-    /// <param name="changed">Values by key; null removes one.</param>
-    /// <param name="resumeOffset">First input offset that is not in the state.</param>
-    /// <param name="configurationSha256">Configuration under which the state was made.</param>
-    /// <param name="cancellationToken">Gives up: the checkpoint then does not exist.</param>
-    public async ValueTask WriteAsync(IReadOnlyList<(StateKey Key, byte[]? Value)> changed, long resumeOffset, string configurationSha256, CancellationToken cancellationToken)
+    /// <summary>Appends the values and forgets them in <paramref name="changes"/>. They count from <see cref="CommitAsync"/> on.</summary>
+    public async ValueTask AppendAsync(StateChanges changes, CancellationToken cancellationToken)
     {
-        var number = _checkpoint + 1;
-        var written = new List<(StateKey Key, Location Location)>(changed.Count);
-        var records = new List<LogRecord>();
-        var bytes = 0;
-        foreach (var (key, value) in changed)
+        var records = new List<LogRecord>(changes.Values.Count);
+        foreach (var (key, start, length) in changes.Values)
         {
-            var known = _committed.TryGetValue(key, out var last);
-            if (value is null && !known)
+            var location = Next(key, (length + ChunkBytes - 1) / ChunkBytes, deleted: false);
+            var header = new Header(location.Checkpoint, length, location.Chunks, false, StableHash.Of(changes.Buffer.AsSpan(start, length)));
+            for (var chunk = 0; chunk < location.Chunks; chunk++)
             {
-                continue;
-            }
+                var from = start + (chunk * ChunkBytes);
+                var size = Math.Min(ChunkBytes, start + length - from);
 
-            var slot = known && last!.Epoch == _epoch ? 1 - last.Slot : 0;
-            var chunks = Math.Max(1, ((value?.Length ?? 0) + ChunkBytes - 1) / ChunkBytes);
-            written.Add((key, new Location(_epoch, slot, number, chunks, value is null)));
-            for (var chunk = 0; chunk < chunks; chunk++)
-            {
-                var record = Encode(new PhysicalKey(key, _epoch, slot, chunk), number, chunks, value);
-                records.Add(record);
-                bytes += record.Value!.Value.Length;
-                if (bytes >= AppendBytes)
+                // The first header has its place before the value; a later one would lie in the chunk before it.
+                var record = chunk == 0 ? changes.Buffer.AsMemory(start - HeaderBytes, HeaderBytes + size) : new byte[HeaderBytes + size];
+                header.Write(record.Span);
+                if (chunk > 0)
                 {
-                    await log.AppendAsync(_topic, records, cancellationToken).ConfigureAwait(false);
-                    records = [];
-                    bytes = 0;
+                    changes.Buffer.AsSpan(from, size).CopyTo(record.Span[HeaderBytes..]);
                 }
+
+                records.Add(new LogRecord(Encoding.UTF8.GetBytes(new PhysicalKey(key, _epoch, location.Slot, chunk).ToText()), record, [], partition));
             }
         }
 
@@ -185,11 +181,39 @@ internal sealed class CheckpointLog(IEventLog log, string group, int partition, 
             await log.AppendAsync(_topic, records, cancellationToken).ConfigureAwait(false);
         }
 
-        var before = written.Select(w => (w.Key, Known: _committed.GetValueOrDefault(w.Key))).ToList();
-        foreach (var (key, location) in written)
+        changes.Clear();
+    }
+
+    /// <summary>Makes what was appended since the last time a checkpoint: appends what is left and what is gone, waits until it is durable, then appends the manifest.</summary>
+    /// <param name="changes">The last values, and the keys that are gone.</param>
+    /// <param name="resumeOffset">First input offset that is not in the state.</param>
+    /// <param name="configurationSha256">Configuration under which the state was made.</param>
+    /// <param name="cancellationToken">Gives up: the checkpoint then does not exist.</param>
+    public async ValueTask CommitAsync(StateChanges changes, long resumeOffset, string configurationSha256, CancellationToken cancellationToken)
+    {
+        await AppendAsync(changes, cancellationToken).ConfigureAwait(false);
+        var number = _checkpoint + 1;
+        var gone = new List<LogRecord>();
+        foreach (var key in changes.Removed.Where(_committed.ContainsKey))
+        {
+            var location = Next(key, 1, deleted: true);
+            var record = new byte[HeaderBytes];
+            new Header(number, 0, 1, true, StableHash.Of(ReadOnlySpan<byte>.Empty)).Write(record);
+            gone.Add(new LogRecord(Encoding.UTF8.GetBytes(new PhysicalKey(key, _epoch, location.Slot, 0).ToText()), record, [], partition));
+        }
+
+        if (gone.Count > 0)
+        {
+            await log.AppendAsync(_topic, gone, cancellationToken).ConfigureAwait(false);
+        }
+
+        var before = _written.ConvertAll(w => (w.Key, Known: _committed.GetValueOrDefault(w.Key)));
+        foreach (var (key, location) in _written)
         {
             _committed[key] = location;
         }
+
+        _written.Clear();
 
         var live = _committed.Values.Select(l => l.Epoch).ToHashSet();
         foreach (var dead in _ancestors.Keys.Where(e => !live.Contains(e)).ToList())
@@ -257,15 +281,13 @@ internal sealed class CheckpointLog(IEventLog log, string group, int partition, 
 
     private static string Show(StateKey key) => $"model '{key.Model}' version '{key.Version}' monitor '{key.Monitor}' part '{key.Part}'";
 
-    private LogRecord Encode(PhysicalKey key, long number, int chunks, byte[]? value)
+    /// <summary>Where the next value of a key goes: the slot that the last manifest does not refer to.</summary>
+    private Location Next(StateKey key, int chunks, bool deleted)
     {
-        var all = value ?? [];
-        var start = key.Chunk * ChunkBytes;
-        var length = Math.Min(ChunkBytes, all.Length - start);
-        var record = new byte[HeaderBytes + length];
-        new Header(number, all.Length, chunks, value is null, StableHash.Of(all)).Write(record);
-        all.AsSpan(start, length).CopyTo(record.AsSpan(HeaderBytes));
-        return new LogRecord(Encoding.UTF8.GetBytes(key.ToText()), record, [], partition);
+        var slot = _committed.TryGetValue(key, out var last) && last.Epoch == _epoch ? 1 - last.Slot : 0;
+        var location = new Location(_epoch, slot, _checkpoint + 1, Math.Max(1, chunks), deleted);
+        _written.Add((key, location));
+        return location;
     }
 
     private void AddGarbage(PhysicalKey key, int chunks)

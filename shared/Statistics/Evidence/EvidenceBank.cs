@@ -53,6 +53,12 @@ public sealed class EvidenceBank
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public EvidenceBank(StreamReference reference, EvidenceOptions? options = null)
+        : this(reference, options, null)
+    {
+    }
+
+    /// <param name="scratch">At least <see cref="Scratch"/> long; shared by banks that are updated one after the other, so that all of them find it in the cache.</param>
+    internal EvidenceBank(StreamReference reference, EvidenceOptions? options, double[]? scratch)
     {
         options ??= new EvidenceOptions();
         options.Validate();
@@ -73,8 +79,11 @@ public sealed class EvidenceBank
 
         _distinct = [.. _partitions.Distinct()];
         _widest = reference.Partitions.Max(p => p.Stride);
-        _scratch = new double[4 * _widest];
+        _scratch = scratch ?? new double[Scratch(reference)];
     }
+
+    /// <summary>Doubles that an update needs for itself.</summary>
+    internal static int Scratch(StreamReference reference) => 4 * reference.Partitions.Max(p => p.Stride);
 
     /// <summary>The averaged SR value, in units of time; 0 before the first draw. Compare it with period/b.</summary>
     public double Value => _value;

@@ -30,7 +30,8 @@ public sealed class GroupedEvidence
 
         options = (options ?? new EvidenceOptions()).ForLevel(level);
         _variables = [.. variables];
-        _banks = [.. variables.Select(v => new EvidenceBank(v.Reference, v.Concentration is null ? options : options with { Concentration = v.Concentration }))];
+        var scratch = new double[variables.Max(v => EvidenceBank.Scratch(v.Reference))];
+        _banks = [.. variables.Select(v => new EvidenceBank(v.Reference, v.Concentration is null ? options : options with { Concentration = v.Concentration }, scratch))];
         _latch = new AlarmLatch(level, options.Window);
         var sizes = variables.CountBy(v => v.Group, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var weights = sizes.ToDictionary(g => g.Key, g => groupWeights?.GetValueOrDefault(g.Key, 1) ?? 1, StringComparer.Ordinal);

@@ -18,10 +18,11 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// <c>scale [--models 1000] [--events 1000000] [--oneEvents 100000] [--batch 8192]</c>: models of four schemas with Zipf traffic, five monitors each (evidence, ks,
+/// <c>scale [--models 1000] [--events 1000000] [--oneEvents 100000] [--batch 8192] [--checkpointRecords 100000]</c>: models of four schemas with Zipf traffic, five monitors each (evidence, ks,
 /// mahalanobis, an ONNX graph, and quality), in three groups over one partition, in one process (DESIGN 14: ≥ 0.8 of the one-model rate, &lt; 4 GB, &lt; 60 threads,
 /// memory flat). The one-model rate is that of each schema alone, weighted with the share that the schema has of the many models' traffic. Rates are per second of
-/// processor time of the whole process between hand-over and return; making the events is not in them.
+/// processor time of the whole process between hand-over and return; making the events is not in them. Memory is reported at forty moments; whether it is flat
+/// over 10⁷ events (<c>--events 10000000</c>) is read from them.
 /// </summary>
 internal static class ScaleSuite
 {
@@ -42,6 +43,8 @@ internal static class ScaleSuite
         var events = long.Parse(arguments["events", "1000000"], CultureInfo.InvariantCulture);
         var oneEvents = long.Parse(arguments["oneEvents", "100000"], CultureInfo.InvariantCulture);
         var batch = int.Parse(arguments["batch", "8192"], CultureInfo.InvariantCulture);
+        var options = new MonitorGroupOptions { Parallelism = 1, CheckpointRecords = int.Parse(arguments["checkpointRecords", "100000"], CultureInfo.InvariantCulture) };
+        var clock = Stopwatch.StartNew();
         using var scoring = new ScoringRuntime(new ScoringOptions { Device = "cpu" });
         var weights = Enumerable.Range(1, models).Select(i => 1.0 / i).ToArray();
         var shares = new double[s_widths.Length];
@@ -51,18 +54,16 @@ internal static class ScaleSuite
         }
 
         // Compiled first: a benchmark of the compiler is not wanted.
-        await MeasureAsync(scoring, [(Name(0), s_widths[0])], [1], Math.Min(oneEvents, 100_000), batch).ConfigureAwait(false);
+        await MeasureAsync(scoring, [(Name(0), s_widths[0])], [1], Math.Min(oneEvents, 100_000), batch, options).ConfigureAwait(false);
         var alone = new List<Measured>();
         for (var schema = 0; schema < s_widths.Length; schema++)
         {
-            alone.Add(await MeasureAsync(scoring, [(Name(schema), s_widths[schema])], [1], oneEvents, batch).ConfigureAwait(false));
+            alone.Add(await MeasureAsync(scoring, [(Name(schema), s_widths[schema])], [1], oneEvents, batch, options).ConfigureAwait(false));
         }
 
         var oneRate = 1 / alone.Select((a, s) => shares[s] / a.Rate).Sum();
-        var many = await MeasureAsync(scoring, [.. Enumerable.Range(0, models).Select(m => (Name(m), s_widths[m % s_widths.Length]))], weights, events, batch).ConfigureAwait(false);
-        var half = many.WorkingSets.Count / 2;
-        var before = many.WorkingSets.Take(Math.Max(1, half)).Max();
-        var after = many.WorkingSets.Skip(half).DefaultIfEmpty(before).Max();
+        var many = await MeasureAsync(scoring, [.. Enumerable.Range(0, models).Select(m => (Name(m), s_widths[m % s_widths.Length]))], weights, events, batch, options).ConfigureAwait(false);
+        var peak = many.Moments.Max(m => m.WorkingSet);
         return new
         {
             machine = $"{Environment.ProcessorCount} cores, {RuntimeInformation.FrameworkDescription}",
@@ -74,13 +75,16 @@ internal static class ScaleSuite
             oneModelPerSecond = Math.Round(oneRate),
             oneModelPerSecondBySchema = alone.Select((a, s) => new { columns = s_widths[s], share = Math.Round(shares[s], 3), perSecond = Math.Round(a.Rate), bytesPerEvent = Math.Round(a.BytesPerEvent) }),
             manyModelsPerSecond = Math.Round(many.Rate),
+            microsecondsPerEvent = alone.Select((a, s) => a.Groups.Select(g => g.Value * shares[s]).ToArray()).Aggregate((a, b) => [.. a.Zip(b, (x, y) => x + y)]).Zip(many.Groups, (one, all) => new { group = all.Key, oneModel = Math.Round(one, 1), manyModels = Math.Round(all.Value, 1) }),
+            collections = many.Collections,
+            seconds = Math.Round(clock.Elapsed.TotalSeconds),
             bytesPerEvent = Math.Round(many.BytesPerEvent),
             ratio = Math.Round(many.Rate / oneRate, 3),
             ratioGoal = 0.8,
-            workingSetMegabytes = many.WorkingSets.Max() / 1_000_000,
+            workingSetMegabytes = peak / 1_000_000,
             workingSetGoalMegabytes = 4_000,
-            workingSetFirstHalfMegabytes = before / 1_000_000,
-            workingSetSecondHalfMegabytes = after / 1_000_000,
+            memory = many.Moments.Select(m => new { events = m.Events, workingSetMegabytes = m.WorkingSet / 1_000_000, afterLastCollectionMegabytes = m.Live / 1_000_000 }),
+            workingSetKilobytesPerMillionEvents = Math.Round(Slope(many.Moments.Skip(many.Moments.Count / 4).Select(m => (m.Events / 1e6, m.WorkingSet / 1e3)).ToList())),
             managedMegabytesAtEnd = many.ManagedBytes / 1_000_000,
             threads = many.Threads,
             threadsGoal = 60,
@@ -88,13 +92,13 @@ internal static class ScaleSuite
             findings = many.Findings,
             armed = many.Armed,
             stateMegabytes = many.StateBytes / 1_000_000,
-            ok = many.Rate >= 0.8 * oneRate && many.WorkingSets.Max() < 4_000_000_000 && many.Threads < 60,
+            ok = many.Rate >= 0.8 * oneRate && peak < 4_000_000_000 && many.Threads < 60,
         };
     }
 
     private static string Name(int model) => "model-" + model.ToString(CultureInfo.InvariantCulture);
 
-    private static async Task<Measured> MeasureAsync(ScoringRuntime scoring, IReadOnlyList<(string Name, int Width)> models, double[] weights, long events, int batch)
+    private static async Task<Measured> MeasureAsync(ScoringRuntime scoring, IReadOnlyList<(string Name, int Width)> models, double[] weights, long events, int batch, MonitorGroupOptions options)
     {
         using var folder = new TemporaryDirectory();
         await using var log = EmbeddedEventLog.Open(new EmbeddedEventLogOptions { Directory = folder.File("log") }, TimeProvider.System, NullLoggerFactory.Instance);
@@ -105,7 +109,7 @@ internal static class ScaleSuite
         using var graphs = new GraphSessions(scoring);
         var kinds = new MonitorKinds([new EvidenceKind(), new KsKind(), new MahalanobisKind(), new QualityKind(), new GraphKind(graphs)]);
         var profiles = new ProfileStore(folder.File("profiles"), TimeProvider.System);
-        var groups = new List<PartitionProcessor>();
+        var groups = new List<(string Name, PartitionProcessor Processor)>();
         foreach (var (group, kindsOfGroup) in new[] { ("drift", new[] { "evidence", "ks" }), ("outlier", ["mahalanobis", GraphKind.KindName]), ("quality", ["quality"]) })
         {
             var monitors = s_monitors.Where(m => kindsOfGroup.Contains(m.Kind, StringComparer.Ordinal)).Select(m => m with { Share = 1.0 / (models.Count * s_monitors.Length) }).ToList();
@@ -125,15 +129,16 @@ internal static class ScaleSuite
 
             var configuration = new MonitorGroupConfiguration { Group = group, Models = watched };
             var processor = new PartitionProcessor(
-                log, new BenchmarkOwner(group), new RuntimeServices(kinds, new ProfileFitter(kinds), profiles, new BuildIdentity("bench", "none", "")), new MonitorGroupOptions { Parallelism = 1 }, () => configuration, metrics, TimeProvider.System, NullLogger.Instance);
+                log, new BenchmarkOwner(group), new RuntimeServices(kinds, new ProfileFitter(kinds), profiles, new BuildIdentity("bench", "none", "")), options, () => configuration, metrics, TimeProvider.System, NullLogger.Instance);
             await processor.StartAsync(CancellationToken.None).ConfigureAwait(false);
-            groups.Add(processor);
+            groups.Add((group, processor));
         }
 
         var source = new Source(models, weights);
         var process = Process.GetCurrentProcess();
-        var sets = new List<long>();
-        var used = TimeSpan.Zero;
+        var moments = new List<Moment>();
+        var used = groups.ToDictionary(g => g, _ => TimeSpan.Zero);
+        var collections = new int[GC.MaxGeneration + 1];
         var threads = 0;
         var allocated = 0L;
 
@@ -143,27 +148,35 @@ internal static class ScaleSuite
         for (long at = 0, sampled = 0; at < events + warm;)
         {
             var entries = source.Take((int)Math.Min(batch, events + warm - at));
-            process.Refresh();
-            var before = process.TotalProcessorTime;
-            var bytes = GC.GetTotalAllocatedBytes();
             foreach (var group in groups)
             {
-                await group.ProcessAsync(entries, CancellationToken.None).ConfigureAwait(false);
-            }
-
-            process.Refresh();
-            if (at >= warm)
-            {
-                used += process.TotalProcessorTime - before;
-                allocated += GC.GetTotalAllocatedBytes() - bytes;
+                process.Refresh();
+                var before = process.TotalProcessorTime;
+                var bytes = GC.GetTotalAllocatedBytes();
+                int[] collected = [.. collections.Select((_, generation) => GC.CollectionCount(generation))];
+                await group.Processor.ProcessAsync(entries, CancellationToken.None).ConfigureAwait(false);
+                process.Refresh();
+                if (at >= warm)
+                {
+                    used[group] += process.TotalProcessorTime - before;
+                    allocated += GC.GetTotalAllocatedBytes() - bytes;
+                    for (var generation = 0; generation < collections.Length; generation++)
+                    {
+                        collections[generation] += GC.CollectionCount(generation) - collected[generation];
+                    }
+                }
             }
 
             at += entries.Count;
             if (at - sampled >= step && at >= warm)
             {
                 sampled = at;
-                sets.Add(process.WorkingSet64);
+                moments.Add(new Moment(at - warm, process.WorkingSet64, GC.GetGCMemoryInfo().HeapSizeBytes));
                 threads = Math.Max(threads, process.Threads.Count);
+                if (models.Count > 1)
+                {
+                    await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{at - warm} events, {process.WorkingSet64 / 1_000_000} MB, {(at - warm) / used.Values.Sum(t => t.TotalSeconds):F0}/s, at {Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency:F1}")).ConfigureAwait(false);
+                }
             }
         }
 
@@ -171,11 +184,11 @@ internal static class ScaleSuite
         var found = await log.GetOffsetsAsync(Topics.Findings, 0).ConfigureAwait(false);
         foreach (var group in groups)
         {
-            await group.CheckpointAsync(CancellationToken.None).ConfigureAwait(false);
+            await group.Processor.CheckpointAsync(CancellationToken.None).ConfigureAwait(false);
         }
 
         var state = Directory.GetFiles(folder.File("log"), "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length);
-        return new Measured(scoring.LoadedModels, events / used.TotalSeconds, allocated / (double)events, sets, managed, threads, (int)found.End, groups.Sum(g => g.Status().Count(s => s.State == MonitorState.Armed)), state);
+        return new Measured(scoring.LoadedModels, events / used.Values.Sum(t => t.TotalSeconds), allocated / (double)events, used.ToDictionary(u => u.Key.Name, u => u.Value.TotalMicroseconds / events), collections, moments, managed, threads, (int)found.End, groups.Sum(g => g.Processor.Status().Count(s => s.State == MonitorState.Armed)), state);
     }
 
     private static ModelDescription Describe(string name, int width) =>
@@ -196,7 +209,16 @@ internal static class ScaleSuite
         return fitted.Failures.Count == 0 ? fitted.Profile : throw new InvalidOperationException(string.Join("; ", fitted.Failures));
     }
 
-    private sealed record Measured(int Sessions, double Rate, double BytesPerEvent, List<long> WorkingSets, long ManagedBytes, int Threads, int Findings, int Armed, long StateBytes);
+    private sealed record Measured(int Sessions, double Rate, double BytesPerEvent, Dictionary<string, double> Groups, int[] Collections, List<Moment> Moments, long ManagedBytes, int Threads, int Findings, int Armed, long StateBytes);
+
+    /// <summary>Least-squares slope.</summary>
+    private static double Slope(List<(double X, double Y)> points)
+    {
+        double x = points.Average(p => p.X), y = points.Average(p => p.Y);
+        return points.Sum(p => (p.X - x) * (p.Y - y)) / points.Sum(p => (p.X - x) * (p.X - x));
+    }
+
+    private sealed record Moment(long Events, long WorkingSet, long Live);
 
     /// <summary>Events of many models from the population of their profiles, a thousand a second of log time.</summary>
     private sealed class Source(IReadOnlyList<(string Name, int Width)> models, double[] weights)

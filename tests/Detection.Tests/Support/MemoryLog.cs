@@ -61,7 +61,8 @@ internal sealed class MemoryLog : IEventLog
                 throw new KilledException();
             }
 
-            positions.Add(Find(topic).Append(record));
+            // As the contract allows, the caller writes its next records into the same memory.
+            positions.Add(Find(topic).Append(record with { Value = record.Value is { } value ? (ReadOnlyMemory<byte>?)value.ToArray() : null }));
         }
 
         return ValueTask.FromResult<IReadOnlyList<LogPosition>>(positions);
