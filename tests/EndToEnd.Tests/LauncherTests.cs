@@ -43,7 +43,7 @@ public sealed partial class LauncherTests : IDisposable
         await using var hook = await WebhookReceiver.StartAsync(secret, TimeProvider.System);
         var rows = NpyFile.Read(Path.Combine(AppContext.BaseDirectory, "demo", "flights-population.X.npy"));
         var log = $"{{ kind: kafka, partitions: {Partitions}, kafka: {{ bootstrapServers: '{_cluster.BootstrapServers}', groupProtocol: consumer }} }}";
-        var file = ProductKillTests.Write(_folder, rows, log, hook.Url, secret);
+        var file = DisturbedProductTests.Write(_folder, rows, log, hook.Url, secret);
         var port = FreePorts();
         using var launcher = Launch(file, port);
         try
@@ -63,7 +63,7 @@ public sealed partial class LauncherTests : IDisposable
 
             using var one = new TemporaryDirectory();
             await using var oneHook = await WebhookReceiver.StartAsync(secret, TimeProvider.System);
-            await using var single = await ProductKillTests.CopyAsync(kafka, ProductKillTests.Write(one, rows, "{ partitions: 2 }", oneHook.Url, secret), AllInOne.Program.Modules, [Topics.InferenceEvents], token);
+            await using var single = await DisturbedProductTests.CopyAsync(kafka, DisturbedProductTests.Write(one, rows, "{ partitions: 2 }", oneHook.Url, secret), AllInOne.Program.Modules, [Topics.InferenceEvents], token);
             await single.SettleAsync(token);
             var expected = await LogContent.FindingsAsync(single.Log, token);
             await single.StopAsync();

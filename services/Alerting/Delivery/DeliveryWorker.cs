@@ -77,6 +77,18 @@ internal sealed partial class DeliveryWorker(
         return found;
     }
 
+    /// <summary>The clock was set back: every message that waits is due now. At worst it is tried once too early.</summary>
+    public async Task AdvanceAsync(CancellationToken cancellationToken)
+    {
+        var now = UnixNano.Now(time);
+        var count = await database.WriteAsync(
+            (context, token) => context.Notifications
+                .Where(n => n.State == NotificationState.Pending && n.NextAttemptUnixNano > now)
+                .ExecuteUpdateAsync(set => set.SetProperty(n => n.NextAttemptUnixNano, now), token),
+            cancellationToken).ConfigureAwait(false);
+        LogClock(count);
+    }
+
     private async Task<OutboxNotification?> ClaimAsync(ReceiverLane lane, string id, CancellationToken cancellationToken)
     {
         var now = UnixNano.Now(time);
@@ -249,6 +261,9 @@ internal sealed partial class DeliveryWorker(
 
     /// <summary>Kinds of errors instead of messages: a message can hold the address, which is a secret for some receivers.</summary>
     private static string Describe(Exception e) => e is HttpRequestException { HttpRequestError: var error } && error != HttpRequestError.Unknown ? error.ToString() : e.GetType().Name;
+
+    [LoggerMessage(EventId = 5010, Level = LogLevel.Warning, Message = "the clock was set back; {Count} waiting messages are due now")]
+    private partial void LogClock(int count);
 
     [LoggerMessage(EventId = 7101, Level = LogLevel.Error, Message = "Message {Id} to receiver {Receiver} was given up: {Detail}")]
     private partial void LogFailed(string id, string receiver, string detail);

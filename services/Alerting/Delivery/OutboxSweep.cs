@@ -16,14 +16,23 @@ internal sealed class OutboxSweep(
     TimeProvider time)
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_clockStep = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_slowInterval = TimeSpan.FromSeconds(5);
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var slow = time.GetTimestamp();
+        var (wall, steady) = (UnixNano.Now(time), time.GetTimestamp());
         await CountAsync(cancellationToken).ConfigureAwait(false);
         while (!cancellationToken.IsCancellationRequested)
         {
+            // What was due soon by a clock that has been set back since would be due in hours.
+            if (UnixNano.Now(time) < wall + UnixNano.Span(time.GetElapsedTime(steady) - s_clockStep))
+            {
+                await worker.AdvanceAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            (wall, steady) = (UnixNano.Now(time), time.GetTimestamp());
             foreach (var lane in lanes)
             {
                 await SweepAsync(lane, cancellationToken).ConfigureAwait(false);

@@ -41,6 +41,7 @@ internal sealed partial class Spool : IDisposable
     private bool _flushes;
     private long _pendingBytes;
     private bool _readerWaits;
+    private bool _failing;
     private bool _disposed;
 
     private SafeFileHandle? _reading;
@@ -135,8 +136,20 @@ internal sealed partial class Spool : IDisposable
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // A part of the frame may be on disk: the next frame overwrites it, and a restart steps over a torn end.
-                LogDiskError(e);
+                // Said once, not for every event: the log of the process lies on a disk too.
+                if (!_failing)
+                {
+                    _failing = true;
+                    LogDiskError(e);
+                }
+
                 return SpoolResult.DiskError;
+            }
+
+            if (_failing)
+            {
+                _failing = false;
+                LogDiskAgain();
             }
 
             _written += frame.Length;
@@ -442,6 +455,9 @@ internal sealed partial class Spool : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(record[16..], Crc32C.Compute(record[..16]));
         RandomAccess.Write(_position, record, 0);
     }
+
+    [LoggerMessage(EventId = 2109, Level = LogLevel.Information, Message = "the spool can be written again")]
+    private partial void LogDiskAgain();
 
     [LoggerMessage(EventId = 2101, Level = LogLevel.Error, Message = "the spool cannot be written; events are dropped and counted")]
     private partial void LogDiskError(Exception exception);

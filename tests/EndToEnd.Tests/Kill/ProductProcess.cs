@@ -15,12 +15,17 @@ internal sealed class ProductProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static ProductProcess Start(string configuration, Uri listen)
+    public static ProductProcess Start(string configuration, Uri listen, IReadOnlyDictionary<string, string>? environment = null)
     {
         var info = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "Monitoring.AllInOne.dll"), "run", "--config", configuration, "--listen", listen.GetLeftPart(UriPartial.Authority)])
         {
             info.ArgumentList.Add(argument);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            info.Environment[name] = value;
         }
 
         var result = new ProductProcess(Process.Start(info)!);

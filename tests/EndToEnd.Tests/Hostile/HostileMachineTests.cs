@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.Data.Sqlite;
+using Monitoring.EndToEnd.Tests.Kill;
+using Monitoring.TestKit;
+
+namespace Monitoring.EndToEnd.Tests.Hostile;
+
+/// <summary>
+/// The whole product under load while its clock jumps an hour ahead and back, its disk is full and its database is locked by somebody else: callers never wait, what a full disk has no room for is counted to the last event and nothing else
+/// is lost, and once the trouble is over everything is, byte for byte, what an undisturbed installation makes of the same events.
+/// </summary>
+public sealed partial class HostileMachineTests : DisturbedProductTests
+{
+    private const int Seed = 71;
+    private long _dropped;
+    private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
+
+    protected override int Calls => 3000;
+
+    protected override string Log => "{ partitions: 2, checkpointInterval: 500ms }";
+
+    [Fact]
+    public Task A_jumping_clock_a_full_disk_and_a_locked_database_lose_nothing() => RunAsync(Seed);
+
+    /// <summary>Answered calls that are not in the log: as many as the product says that it had no room for.</summary>
+    protected override void AssertMissing(IReadOnlyCollection<string> missing) => Assert.Equal(_dropped, missing.Count);
+
+    private protected override async Task DisturbAsync(string file, Uri address, KillLoad load, Random random, CancellationToken token)
+    {
+        using var folder = new TemporaryDirectory();
+        using var machine = await HostileMachine.CreateAsync(folder);
+        await using var product = ProductProcess.Start(file, address, machine.Environment);
+        var answered = 0;
+        await AnsweredAsync(100, "calls are answered");
+
+        machine.ClockError = TimeSpan.FromHours(1);
+        await AnsweredAsync(150, "calls are answered an hour ahead");
+        machine.ClockError = TimeSpan.FromHours(-1);
+        await AnsweredAsync(150, "calls are answered an hour behind");
+        machine.ClockError = TimeSpan.Zero;
+        await AnsweredAsync(50, "calls are answered at the right time again");
+
+        machine.IsDiskFull = true;
+        await AnsweredAsync(100, "calls are answered while the disk is full");
+        machine.IsDiskFull = false;
+        await AnsweredAsync(100, "calls are answered when there is room again");
+
+        // As a backup tool or a person with a shell does it.
+        await using (var lockOf = new SqliteConnection($"Data Source={Path.Combine(Path.GetDirectoryName(file)!, "data", "monitoring.db")};Pooling=False;Default Timeout=60"))
+        {
+            await lockOf.OpenAsync(token);
+            await using var command = lockOf.CreateCommand();
+            command.CommandText = "BEGIN EXCLUSIVE";
+            await command.ExecuteNonQueryAsync(token);
+            await AnsweredAsync(250, "calls are answered while the database is locked");
+            command.CommandText = "ROLLBACK";
+            await command.ExecuteNonQueryAsync(token);
+        }
+
+        await AnsweredAsync(100, "calls are answered when the database is free again");
+        using var http = new HttpClient { BaseAddress = address };
+        _dropped = DroppedPattern().Matches(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), token)).Sum(m => long.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture));
+        Assert.True(_dropped > 0, "the disk was never full: the test shows nothing");
+
+        async Task AnsweredAsync(int more, string what)
+        {
+            answered = load.Answered.Count;
+            await Eventually.TrueAsync(() => load.Answered.Count >= answered + more || Gone(), $"{what}: {product.Output}", s_long);
+        }
+
+        bool Gone()
+        {
+            Assert.False(product.HasExited, product.Output);
+            return false;
+        }
+    }
+
+    [GeneratedRegex("^monitoring_inference_dropped_total\\{[^}]*\\} ([0-9]+)$", RegexOptions.Multiline)]
+    private static partial Regex DroppedPattern();
+}
