@@ -89,13 +89,9 @@ internal static partial class PersonalDataScanner
 
     public static IEnumerable<PersonalData> Scan(string text)
     {
-        foreach (Match match in CardPattern().Matches(text))
+        foreach (var card in CardNumbers.Find(text))
         {
-            var digits = Digits(match.Value);
-            if (IsIssued(digits) && Luhn(digits))
-            {
-                yield return new(PersonalDataType.CardNumber, digits);
-            }
+            yield return new(PersonalDataType.CardNumber, card);
         }
 
         foreach (Match match in IbanPattern().Matches(text))
@@ -145,19 +141,6 @@ internal static partial class PersonalDataScanner
         }
     }
 
-    /// <summary>Luhn's checksum (ISO/IEC 7812-1).</summary>
-    internal static bool Luhn(string digits)
-    {
-        var sum = 0;
-        for (var i = 0; i < digits.Length; i++)
-        {
-            var digit = digits[digits.Length - 1 - i] - '0';
-            sum += i % 2 == 0 ? digit : digit > 4 ? (2 * digit) - 9 : 2 * digit;
-        }
-
-        return sum % 10 == 0;
-    }
-
     /// <summary>ISO 7064 mod 97-10 of an IBAN.</summary>
     internal static bool Mod97(string iban)
     {
@@ -171,35 +154,28 @@ internal static partial class PersonalDataScanner
         return remainder == 1;
     }
 
-    /// <summary>Lengths that the card schemes issue (Visa, Mastercard, American Express, Diners, JCB, Discover, Maestro, UnionPay).</summary>
-    private static bool IsIssued(string digits) => digits[..2] switch
-    {
-        "34" or "37" => digits.Length == 15,
-        "30" or "36" or "38" or "39" => digits.Length is 14 or 16,
-        "35" => digits.Length is >= 16 and <= 19,
-        ['4', _] => digits.Length is 13 or 16 or 19,
-        "51" or "52" or "53" or "54" or "55" => digits.Length == 16,
-        "50" or "56" or "57" or "58" or ['6', _] => digits.Length is >= 13 and <= 19 && digits.Distinct().Count() > 1,
-        _ => false,
-    };
-
     private static bool IsSocialSecurityNumber(string digits) =>
         digits.Length == 9 && digits.Distinct().Count() > 1 && digits[0] != '9' && !digits.StartsWith("000", StringComparison.Ordinal) && !digits.StartsWith("666", StringComparison.Ordinal) &&
         digits.Substring(3, 2) != "00" && digits[5..] != "0000" && digits is not ("123456789" or "078051120");
 
     private static bool HasContext(string text, Match match, string[] words)
     {
-        var before = text.Substring(Math.Max(0, match.Index - ContextLetters), match.Index - Math.Max(0, match.Index - ContextLetters));
-        return words.Any(w => before.Contains(w, StringComparison.OrdinalIgnoreCase));
+        var before = text.AsSpan(Math.Max(0, match.Index - ContextLetters), Math.Min(match.Index, ContextLetters));
+        foreach (var word in words)
+        {
+            if (before.Contains(word, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static string Digits(string text) => string.Concat(text.Where(char.IsAsciiDigit));
 
     /// <summary>Bits per character.</summary>
     private static double Entropy(string text) => text.GroupBy(c => c).Sum(g => -(g.Count() / (double)text.Length) * Math.Log2(g.Count() / (double)text.Length));
-
-    [GeneratedRegex(@"\b[13456](?:[ -]?[0-9]){12,18}\b", RegexOptions.NonBacktracking)]
-    private static partial Regex CardPattern();
 
     [GeneratedRegex(@"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}\b", RegexOptions.NonBacktracking)]
     private static partial Regex IbanPattern();
