@@ -70,6 +70,59 @@ public sealed class SimilarityIndexTests
     }
 
     [Fact]
+    public void An_input_that_comes_back_from_ever_new_clients_is_no_search_and_slow_searches_are()
+    {
+        // Of the newest 640 queries strangers' copies count within 64. Between two copies come 200 other queries.
+        Assert.InRange(Counted(copy => "stranger-" + copy), 1, 2);
+        Assert.InRange(Counted(copy => "attacker"), 28, 30);
+        Assert.InRange(Counted(_ => ""), 28, 30);
+
+        // Five accounts by turns: each one's first copy is a stranger's.
+        Assert.InRange(Counted(copy => "account-" + (copy % 5)), 20, 30);
+
+        static int Counted(Func<int, string> client)
+        {
+            var lineages = new LineageIndex(640, 40, 10);
+            var random = new Random(3);
+            var item = Distinct(random, 40, 1_000_000);
+            var counted = 0;
+            for (var copy = 0; copy < 30; copy++)
+            {
+                var near = item.Select((h, i) => i < 20 ? h : (ulong)random.NextInt64()).ToArray();
+                counted = lineages.Add(near, (ulong)random.NextInt64(), Row(copy) with { Client = client(copy) })?.Counted ?? 0;
+                for (var other = 0; other < 200; other++)
+                {
+                    lineages.Add(Distinct(random, 40, random.Next()), (ulong)random.NextInt64(), Row(other));
+                }
+            }
+
+            return counted;
+        }
+    }
+
+    [Fact]
+    public void Whoever_waits_and_takes_a_new_account_loses_three_copies_and_no_more()
+    {
+        var lineages = new LineageIndex(640, 40, 10);
+        var random = new Random(3);
+        var item = Distinct(random, 40, 1_000_000);
+        var counted = new List<int>();
+        for (var copy = 0; copy < 34; copy++)
+        {
+            var near = item.Select((h, i) => i < 20 ? h : (ulong)random.NextInt64()).ToArray();
+            counted.Add(lineages.Add(near, (ulong)random.NextInt64(), Row(copy) with { Client = "account-" + (copy / 17) })?.Counted ?? 1);
+            for (var other = 0; other < (copy == 16 ? 200 : 0); other++)
+            {
+                lineages.Add(Distinct(random, 40, random.Next()), (ulong)random.NextInt64(), Row(other));
+            }
+        }
+
+        Assert.Equal(17, counted[16]);
+        Assert.Equal(14, counted[17]);
+        Assert.Equal(30, counted[^1]);
+    }
+
+    [Fact]
     public void Restored_state_goes_on_as_if_nothing_had_happened()
     {
         var undisturbed = new LineageIndex(64, 20, 8);
@@ -82,7 +135,7 @@ public sealed class SimilarityIndexTests
             var mac = (ulong)left.NextInt64(1, 2_000) + 1;
             var expected = undisturbed.Add(fingerprint, mac, Row(query));
             var actual = disturbed.Add(fingerprint, mac, Row(query));
-            Assert.Equal((expected?.Id, expected?.Size), (actual?.Id, actual?.Size));
+            Assert.Equal((expected?.Id, expected?.Size, expected?.Counted), (actual?.Id, actual?.Size, actual?.Counted));
             if (query % 250 == 249)
             {
                 Checkpoint(disturbed, saved);

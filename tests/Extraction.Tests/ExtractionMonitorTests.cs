@@ -102,6 +102,58 @@ public sealed class ExtractionMonitorTests : IDisposable
     }
 
     [Fact]
+    public async Task The_fidelity_interval_covers_a_copy_that_learnt_from_the_logarithms_of_answers_that_are_all_the_same()
+    {
+        // Every answer to noise is the same class; a softmax trained on them by cross-entropy learns what differs between the others.
+        var options = new SurrogateFidelityOptions();
+        var kind = new SurrogateFidelityKind();
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..2_000])), options, 5), CancellationToken.None);
+        var monitor = (SurrogateFidelityMonitor)kind.Create(new MonitorContext("f", s_model, options, parameters.Bytes, 5));
+        var random = new Random(2);
+        var noise = Enumerable.Range(0, 1_500).Select(_ => Enumerable.Range(0, Width).Select(_ => random.NextSingle()).ToArray()).ToArray();
+        var rows = Rows(noise, [.. noise.Select(_ => "noise")]);
+        await FeedAsync(monitor, new Sink(), rows);
+        var (low, high) = monitor.Measure(monitor.Find("noise")!);
+
+        var weights = new float[10][];
+        for (var c = 0; c < 10; c++)
+        {
+            weights[c] = new float[Width + 1];
+        }
+
+        for (var epoch = 0; epoch < 20; epoch++)
+        {
+            for (var i = 0; i < noise.Length; i++)
+            {
+                var answer = Answer(weights, noise[i]);
+                for (var c = 0; c < 10; c++)
+                {
+                    var step = -0.02f * (answer[c] - rows.Output(0, i)[c]);
+                    System.Numerics.Tensors.TensorPrimitives.MultiplyAdd(noise[i], step, weights[c].AsSpan(0, Width), weights[c].AsSpan(0, Width));
+                    weights[c][Width] += step;
+                }
+            }
+        }
+
+        var probes = Rows(s_population.Value[5_000..]);
+        var agreement = Enumerable.Range(0, probes.Count).Count(i => System.Numerics.Tensors.TensorPrimitives.IndexOfMax<float>(Answer(weights, probes.Input(i))) == probes.PredictedClass(i)) / (double)probes.Count;
+        Assert.InRange(agreement, low, high);
+        Assert.InRange(high, 0.3, 0.75);
+
+        static float[] Answer(float[][] weights, ReadOnlySpan<float> input)
+        {
+            var answer = new float[10];
+            for (var c = 0; c < 10; c++)
+            {
+                answer[c] = System.Numerics.Tensors.TensorPrimitives.Dot(weights[c].AsSpan(0, Width), input) + weights[c][Width];
+            }
+
+            System.Numerics.Tensors.TensorPrimitives.SoftMax<float>(answer, answer);
+            return answer;
+        }
+    }
+
+    [Fact]
     public async Task Fidelity_state_survives_a_restart()
     {
         var options = new SurrogateFidelityOptions();
@@ -212,6 +264,33 @@ public sealed class ExtractionMonitorTests : IDisposable
         }
 
         await Assert.ThrowsAsync<FitException>(async () => await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(walks, names)), options, 5), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Versions_of_one_input_count_once_and_a_class_is_compared_with_itself()
+    {
+        var options = new QueryPatternOptions { Neighbours = 1_000 };
+        var kind = new QueryPatternKind(_configuration, _scoring, _kernels);
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..3_000])), options, 5), CancellationToken.None);
+        var monitor = kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5));
+        var random = new Random(4);
+        var inputs = new List<float[]>();
+        foreach (var digit in s_population.Value[3_000..3_010])
+        {
+            inputs.Add(digit);
+            inputs.Add([.. digit.Select(v => Math.Clamp((v * 0.97f) + (0.02f * (random.NextSingle() - 0.5f)), 0, 1))]);
+            inputs.Add([.. digit.Select(v => Math.Clamp(v + (0.04f * (random.NextSingle() - 0.5f)), 0, 1))]);
+        }
+
+        var sink = new Sink();
+        await FeedAsync(monitor, sink, Rows(inputs, [.. inputs.Select(_ => "scanner")]));
+        Assert.InRange(sink.Observations.Count(o => o.Subject == "scanner"), 8 * monitor.Variables.Count, 10 * monitor.Variables.Count);
+
+        // Within their class the medians of ones and of eights are alike; plain distances differ by far more than their spread.
+        var clean = Rows(s_population.Value[3_000..5_000]);
+        var scores = await monitor.ScoreAsync(clean, CancellationToken.None);
+        double Median(int predicted) => Enumerable.Range(0, clean.Count).Where(r => clean.PredictedClass(r) == predicted).Select(r => (double)scores.Row(r)[0]).Order().ToArray() is var sorted ? sorted[sorted.Length / 2] : double.NaN;
+        Assert.InRange(Math.Abs(Median(1) - Median(8)), 0, 0.6);
     }
 
     [Fact]

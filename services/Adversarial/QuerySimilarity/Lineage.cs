@@ -9,6 +9,9 @@ internal sealed class Lineage(int id)
     private const int Samples = 16;
     private const int MostClients = 100;
 
+    /// <summary>What a stranger's late copy takes back of <see cref="Counted"/>.</summary>
+    private const int TakenBack = 3;
+
     private readonly List<string> _events = [];
     private readonly SortedDictionary<string, long> _clients = new(StringComparer.Ordinal);
 
@@ -16,6 +19,15 @@ internal sealed class Lineage(int id)
 
     /// <summary>Distinct near copies, the first query included; never falls, also when members are forgotten.</summary>
     public int Size { get; private set; }
+
+    /// <summary>
+    /// Near copies that are evidence, the first query included: those that came soon after another or from a client already known here. A client that was never seen here and comes late is how an input that many people
+    /// have comes back, by and by, without anybody searching: it takes back three.
+    /// </summary>
+    public int Counted { get; private set; }
+
+    /// <summary>Number among the fresh queries of the newest member.</summary>
+    public long Newest { get; private set; }
 
     /// <summary>Members still remembered; the lineage is forgotten with the last.</summary>
     public int Remembered { get; set; }
@@ -40,16 +52,30 @@ internal sealed class Lineage(int id)
     /// <summary>Queries by client.</summary>
     public IReadOnlyDictionary<string, long> Clients => _clients;
 
-    public void Start(long offset, long unixNano)
+    /// <param name="offset">Input offset of the first query.</param>
+    /// <param name="unixNano">Its log time.</param>
+    /// <param name="sequence">Its number among the fresh queries.</param>
+    public void Start(long offset, long unixNano, long sequence)
     {
         Size = 1;
+        Counted = 1;
+        Newest = sequence;
         SinceOffset = offset;
         SinceUnixNano = unixNano;
     }
 
-    public void Join(int overlap, string eventId, string client)
+    /// <param name="overlap">Shared hashes.</param>
+    /// <param name="eventId">The event.</param>
+    /// <param name="client">Who sent it; empty where nobody is named.</param>
+    /// <param name="sequence">Its number among the fresh queries.</param>
+    /// <param name="soon">Fresh queries since the newest member up to which a stranger's copy counts.</param>
+    public void Join(int overlap, string eventId, string client, long sequence, long soon)
     {
         Size++;
+        var known = client.Length > 0 && _clients.ContainsKey(client);
+        known |= OtherClients > 0 && (client.Length == 0 || _clients.Count == MostClients);
+        Counted = known || sequence - Newest <= soon ? Counted + 1 : Math.Max(1, Counted - TakenBack);
+        Newest = sequence;
         OverlapSum += overlap;
         if (_events.Count == Samples)
         {
@@ -70,6 +96,8 @@ internal sealed class Lineage(int id)
     public void Write(CanonicalWriter writer)
     {
         writer.WriteCount(Size);
+        writer.WriteCount(Counted);
+        writer.WriteCount(Newest);
         writer.WriteCount(Remembered);
         writer.WriteCount(Repeats);
         writer.WriteCount(OverlapSum);
@@ -95,6 +123,8 @@ internal sealed class Lineage(int id)
         var lineage = new Lineage(id)
         {
             Size = (int)reader.ReadCount(),
+            Counted = (int)reader.ReadCount(),
+            Newest = reader.ReadCount(),
             Remembered = (int)reader.ReadCount(),
             Repeats = reader.ReadCount(),
             OverlapSum = reader.ReadCount(),

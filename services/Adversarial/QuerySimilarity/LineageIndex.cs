@@ -12,10 +12,15 @@ namespace Monitoring.Adversarial;
 internal sealed class LineageIndex : IMonitorState
 {
     private const string HeaderKey = "";
+    private const byte StateVersion = 2;
     private const int LineagesPerPage = 128;
+
+    /// <summary>Part of the newest queries within which a stranger's near copy is one of a search, not an input that comes back.</summary>
+    private const double Soon = 0.1;
 
     private readonly SimilarityIndex _index;
     private readonly int _threshold;
+    private readonly long _soon;
     private readonly SortedDictionary<int, Lineage> _lineages = [];
     private readonly SortedSet<int> _dirtyLineagePages = [];
     private readonly Action<int> _forgotten;
@@ -29,6 +34,7 @@ internal sealed class LineageIndex : IMonitorState
     {
         _index = new SimilarityIndex(remember, hashesPerQuery);
         _threshold = threshold;
+        _soon = (long)Math.Ceiling(Soon * remember);
         _forgotten = OnForgotten;
     }
 
@@ -80,11 +86,11 @@ internal sealed class LineageIndex : IMonitorState
         if (!_lineages.TryGetValue(_index.LineageOf(nearest), out var lineage))
         {
             lineage = new Lineage(_nextLineage++) { Remembered = 1 };
-            lineage.Start(_index.OffsetOf(nearest), _index.UnixNanoOf(nearest));
+            lineage.Start(_index.OffsetOf(nearest), _index.UnixNanoOf(nearest), _index.SequenceOf(nearest));
             _lineages.Add(lineage.Id, lineage);
         }
 
-        lineage.Join(overlap, row.EventId, row.Client);
+        lineage.Join(overlap, row.EventId, row.Client, _index.Sequence + 1, _soon);
         lineage.Remembered++;
         MarkDirty(lineage);
         _index.Link(nearest, lineage.Id, _forgotten);
@@ -121,7 +127,7 @@ internal sealed class LineageIndex : IMonitorState
         var writer = new CanonicalWriter(output);
         if (key.Length == 0)
         {
-            writer.WriteByte(1);
+            writer.WriteByte(StateVersion);
             writer.WriteCount(_nextLineage);
             writer.WriteCount(Repeats);
             writer.WriteCount(Links);
@@ -155,7 +161,7 @@ internal sealed class LineageIndex : IMonitorState
         var reader = new CanonicalReader(value);
         if (key.Length == 0)
         {
-            if (reader.ReadByte() != 1)
+            if (reader.ReadByte() != StateVersion)
             {
                 throw new InvalidDataException("unknown version of the saved index");
             }

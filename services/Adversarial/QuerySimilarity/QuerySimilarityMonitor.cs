@@ -56,7 +56,7 @@ internal sealed class QuerySimilarityMonitor : IMonitor
         }
 
         var client = lineage.OtherClients == 0 && lineage.Clients.Count == 1 ? lineage.Clients.Keys.First() : "";
-        sink.Evidence(subject, (lineage.Size - 1) * _logPerMember, lineage.SinceOffset, lineage.SinceUnixNano, client);
+        sink.Evidence(subject, (lineage.Counted - 1) * _logPerMember, lineage.SinceOffset, lineage.SinceUnixNano, client);
     }
 
     public void Describe(AlarmContext alarm, FindingDetails details)
@@ -76,6 +76,7 @@ internal sealed class QuerySimilarityMonitor : IMonitor
         };
         details.Summary = $"{lineage.Size} near copies of one input came from {who}: someone is searching for an input that deceives the model";
         details.Measures["near-copies"] = lineage.Size;
+        details.Measures["near-copies-counted"] = lineage.Counted;
         details.Measures["clients"] = lineage.Clients.Count;
         details.Measures["exact-repeats"] = lineage.Repeats;
         details.Measures["shared-hashes-mean"] = (double)lineage.OverlapSum / Math.Max(1, lineage.Size - 1);

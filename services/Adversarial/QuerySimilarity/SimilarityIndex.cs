@@ -197,6 +197,9 @@ internal sealed partial class SimilarityIndex
 
     public long UnixNanoOf(int slot) => _slots[slot].UnixNano;
 
+    /// <summary>Its number among the fresh queries, from 1.</summary>
+    public long SequenceOf(int slot) => _sequences[slot];
+
     /// <summary>Keyed sample: the MAC decides, which nobody without the key can choose.</summary>
     private static List Sample(ulong mac)
     {

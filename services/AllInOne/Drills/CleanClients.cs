@@ -7,10 +7,18 @@ namespace Monitoring.AllInOne.Drills;
 internal sealed class CleanClients
 {
     private static readonly string[] s_habits = ["steady", "burst", "retry", "duplicate", "augment", "batch", "crawl", "resend", "one-class"];
+
+    /// <summary>A letter of another hand: some seven tenths of a pixel of 28, the way P. Simard et al. bend digits (ICDAR 2003).</summary>
+    private const double Bend = 0.7;
+
+    /// <summary>Knots of the field that bends, along a side.</summary>
+    private const int Knots = 4;
+
     private readonly IReadOnlyList<float[]> _inputs;
     private readonly Random _random;
     private readonly int _side;
     private readonly bool _renew;
+    private readonly double _bend;
     private readonly Client[] _clients;
 
     /// <param name="inputs">Clean inputs in [0, 1].</param>
@@ -18,10 +26,12 @@ internal sealed class CleanClients
     /// <param name="clientsPerHabit">Clients of each habit.</param>
     /// <param name="side">Side of square grey images; 0 where inputs are none.</param>
     /// <param name="labels">Class of every input; without it nobody sends one class only.</param>
-    /// <param name="renew">Square images are turned and moved a little whenever a client takes one up, so that the same few do not come back as nobody's inputs do.</param>
-    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null, bool renew = false)
+    /// <param name="renew">Square images are turned, moved and bent a little whenever a client takes one up, as another hand would have drawn them, so that the same few do not come back as nobody's inputs do.</param>
+    /// <param name="bend">How far they are bent, in pixels (standard deviation).</param>
+    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null, bool renew = false, double bend = Bend)
     {
         _renew = renew;
+        _bend = renew ? bend : 0;
         _inputs = inputs;
         _random = new Random(seed);
         _side = side;
@@ -70,8 +80,16 @@ internal sealed class CleanClients
     /// <param name="side">Its side.</param>
     /// <param name="random">Dice.</param>
     /// <param name="share">Of the angle and the way.</param>
-    public static float[] Deform(float[] image, int side, Random random, double share = 1)
+    /// <param name="bend">Standard deviation, in pixels, of a smooth field of displacements on top; 0 for none.</param>
+    public static float[] Deform(float[] image, int side, Random random, double share = 1, double bend = 0)
     {
+        // Displacements at knots, x and y by turns, in between linear.
+        Span<double> field = stackalloc double[2 * Knots * Knots];
+        for (var i = 0; i < field.Length && bend > 0; i++)
+        {
+            field[i] = bend * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+        }
+
         var angle = (random.NextDouble() - 0.5) * 20 * share * Math.PI / 180;
         var (dx, dy) = ((random.NextDouble() - 0.5) * 3 * share, (random.NextDouble() - 0.5) * 3 * share);
         var (cos, sin) = (Math.Cos(angle), Math.Sin(angle));
@@ -81,6 +99,20 @@ internal sealed class CleanClients
         {
             var (x, y) = ((i % side) - middle, (i / side) - middle);
             var (u, v) = ((cos * x) - (sin * y) + middle + dx, (sin * x) + (cos * y) + middle + dy);
+            if (bend > 0)
+            {
+                var (column, row) = ((i % side) * (Knots - 1.0) / (side - 1), (i / side) * (Knots - 1.0) / (side - 1));
+                var (c, r) = (Math.Min((int)column, Knots - 2), Math.Min((int)row, Knots - 2));
+                var (right, down) = (column - c, row - r);
+                var knot = 2 * ((r * Knots) + c);
+                for (var axis = 0; axis < 2; axis++)
+                {
+                    var way = (((field[knot + axis] * (1 - right)) + (field[knot + 2 + axis] * right)) * (1 - down)) +
+                        (((field[knot + (2 * Knots) + axis] * (1 - right)) + (field[knot + (2 * Knots) + 2 + axis] * right)) * down);
+                    (u, v) = axis == 0 ? (u + way, v) : (u, v + way);
+                }
+            }
+
             var (left, top) = ((int)Math.Floor(u), (int)Math.Floor(v));
             var (fx, fy) = (u - left, v - top);
             result[i] = (float)((At(left, top) * (1 - fx) * (1 - fy)) + (At(left + 1, top) * fx * (1 - fy)) + (At(left, top + 1) * (1 - fx) * fy) + (At(left + 1, top + 1) * fx * fy));
@@ -91,9 +123,9 @@ internal sealed class CleanClients
         float At(int x, int y) => x >= 0 && x < side && y >= 0 && y < side ? image[(y * side) + x] : 0;
     }
 
-    private float[] New(int input) => _renew ? Deform(_inputs[input], _side, _random, 0.5) : _inputs[input];
+    private float[] New(int input) => _renew ? Deform(_inputs[input], _side, _random, 0.5, _bend) : _inputs[input];
 
-    private float[] Move(float[] input) => _side > 0 && _side * _side == input.Length ? Deform(input, _side, _random) : input;
+    private float[] Move(float[] input) => _side > 0 && _side * _side == input.Length ? Deform(input, _side, _random, 1, _bend) : input;
 
     /// <summary>The same input several times over, and now and then one of long ago.</summary>
     private List<float[]> Resend(Client client, float[] one)

@@ -1,7 +1,9 @@
+using System.Numerics.Tensors;
 using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Scoring;
+using Monitoring.Statistics;
 
 namespace Monitoring.Extraction;
 
@@ -40,20 +42,63 @@ internal sealed class QueryPatternKind(LoadedConfiguration configuration, Scorin
             context.Warn("the reference carries no embedding: name the penultimate layer under 'exports' for a sharper monitor");
         }
 
-        foreach (var checkpoint in options.Checkpoints)
-        {
-            using var model = Load(checkpoint);
-        }
-
         var scales = ColumnScales.Of(context.Reference.All);
-        return ValueTask.FromResult(new FittedParameters(new QueryPatternParameters(
+        var draft = new QueryPatternParameters(
             QueryPatternParameters.Scale(kept.Inputs, kept.Count, scales),
             kept.HasOutput(embedding) ? new Matrix<float>(kept.Outputs(embedding), kept.Count, context.Model.Outputs[embedding].Width) : null,
-            scales).ToBytes()));
+            scales,
+            VersionOf(context, kept, scales),
+            []);
+        var checkpoints = options.Checkpoints.Select(Load).ToArray();
+        try
+        {
+            var monitor = new QueryPatternMonitor(context.Model, draft, kernels, checkpoints, options, context.Seed);
+            return ValueTask.FromResult(new FittedParameters((draft with { Within = monitor.FitWithin(kept, cancellationToken) }).ToBytes()));
+        }
+        finally
+        {
+            foreach (var checkpoint in checkpoints)
+            {
+                checkpoint.Dispose();
+            }
+        }
     }
 
     protected override IMonitor Create(MonitorContext context, QueryPatternOptions options) =>
         new QueryPatternMonitor(context.Model, QueryPatternParameters.FromBytes(context.Parameters.Span), kernels, [.. options.Checkpoints.Select(Load)], options, context.Seed);
+
+    /// <summary>
+    /// Projected distance up to which a client's query says no more than one of its last four did. Rows: near copies. Images: also what comes closer than all but one in a hundred do to one of four strangers, as an input turned or moved
+    /// a little does; at most half of what lies between strangers.
+    /// </summary>
+    private static double VersionOf(FitContext context, RowBatch rows, float[] scales)
+    {
+        var copy = NearCopy.Distance(context.Model, scales);
+        if (context.Model.Schema.Image is null)
+        {
+            return copy;
+        }
+
+        var projection = new Projection(scales, context.Seed);
+        var (one, other) = (new float[Projection.Width], new float[Projection.Width]);
+        var nearest = new List<double>();
+        for (var row = 0; row < rows.Count; row++)
+        {
+            projection.Of(rows.Input(row), one);
+            var least = double.PositiveInfinity;
+            for (var stranger = 0; stranger < 4; stranger++)
+            {
+                projection.Of(rows.Input((int)(Mixing.Mix(context.Seed + ((ulong)row * 4) + (ulong)stranger) % (ulong)rows.Count)), other);
+                var distance = TensorPrimitives.Distance<float>(one, other);
+                least = distance > copy ? Math.Min(least, distance) : least;
+            }
+
+            nearest.Add(least);
+        }
+
+        nearest.Sort();
+        return Math.Max(copy, Math.Min(nearest[nearest.Count / 100], nearest[nearest.Count / 2] / 2));
+    }
 
     private ScoringModel Load(string checkpoint) => scoring.LoadFile("checkpoint " + Path.GetFileName(checkpoint), configuration.Resolve(checkpoint));
 }

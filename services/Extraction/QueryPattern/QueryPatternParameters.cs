@@ -9,9 +9,11 @@ namespace Monitoring.Extraction;
 /// <param name="Inputs">Clean inputs, scaled.</param>
 /// <param name="Embeddings">Their embeddings; null where there are none.</param>
 /// <param name="Scales">Factor on every column, so that miles do not drown weekdays: 1 for images, 1/standard deviation for rows, 0 for a constant column.</param>
-internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales)
+/// <param name="Version">Projected distance up to which a query is a version of another one.</param>
+/// <param name="Within">What clean queries of each class have, per variable; empty while that is being found out.</param>
+internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales, double Version, IReadOnlyList<WithinClass> Within)
 {
-    private const byte Version = 2;
+    private const byte Format = 3;
 
     /// <summary>Rows in units of the columns' spread; values that are not finite count as 0.</summary>
     public static Matrix<float> Scale(ReadOnlyMemory<float> inputs, int rows, float[] scales)
@@ -35,7 +37,7 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
     {
         var output = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(output);
-        writer.WriteByte(Version);
+        writer.WriteByte(Format);
         writer.WriteBytes(MemoryMarshal.AsBytes<float>(Scales));
         Write(writer, Inputs);
         writer.WriteByte(Embeddings is null ? (byte)0 : (byte)1);
@@ -44,20 +46,36 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
             Write(writer, embeddings);
         }
 
+        writer.WriteDouble(Version);
+        writer.WriteCount(Within.Count);
+        foreach (var within in Within)
+        {
+            within.Write(writer);
+        }
+
         return output.WrittenMemory;
     }
 
     public static QueryPatternParameters FromBytes(ReadOnlySpan<byte> bytes)
     {
         var reader = new CanonicalReader(bytes);
-        if (reader.ReadByte() != Version)
+        if (reader.ReadByte() != Format)
         {
             throw new InvalidDataException("parameters of query-pattern in an unknown version; fit again");
         }
 
         var scales = MemoryMarshal.Cast<byte, float>(reader.ReadBytes()).ToArray();
         var inputs = Read(ref reader);
-        return new QueryPatternParameters(inputs, reader.ReadByte() == 1 ? Read(ref reader) : null, scales);
+        Matrix<float>? embeddings = reader.ReadByte() == 1 ? Read(ref reader) : null;
+        var version = reader.ReadDouble();
+        var within = new WithinClass[reader.ReadLength(3)];
+        for (var i = 0; i < within.Length; i++)
+        {
+            within[i] = WithinClass.Read(ref reader);
+        }
+
+        reader.ExpectEnd();
+        return new QueryPatternParameters(inputs, embeddings, scales, version, within);
     }
 
     private static void Write(CanonicalWriter writer, Matrix<float> matrix)

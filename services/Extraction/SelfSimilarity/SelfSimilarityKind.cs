@@ -20,9 +20,8 @@ internal sealed class SelfSimilarityKind : MonitorKind<SelfSimilarityOptions>
     /// <summary>Share of clean inputs that lie as close to one of <see cref="Neighbours"/> others by chance.</summary>
     private const double ByChance = 0.02;
 
-    /// <summary>Root mean square change of a column, in its units, up to which a query is a near copy: what <c>query-similarity</c> still links on images.</summary>
-    private const double CopyOfImage = 0.03;
-    private const double CopyOfRow = 0.03;
+    /// <summary>Fewest clean inputs of a class, to look among and to look for, by which its distances are known.</summary>
+    private const int LeastOfClass = 50;
 
     private const double DefaultConcentration = 20;
 
@@ -54,25 +53,24 @@ internal sealed class SelfSimilarityKind : MonitorKind<SelfSimilarityOptions>
             projection.Of(all.Input(row), projected.AsSpan(row * Projection.Width, Projection.Width));
         }
 
-        var copy = (context.Model.Schema.Image is { } image ? CopyOfImage * (image.Maximum - image.Minimum) : CopyOfRow) * Math.Sqrt(scales.Count(s => s > 0));
+        var copy = NearCopy.Distance(context.Model, scales);
 
-        // How close clean inputs come to others by chance, near copies left out.
-        var fit = context.Reference.FitRows.Take(Neighbours).ToArray();
-        var nearest = new List<double>();
-        foreach (var row in context.Reference.CalibrationRows)
+        // How close clean inputs come to others by chance, near copies left out: to others of the same class, for honest clients send one class only.
+        var classes = Enumerable.Range(0, all.Count).Select(all.PredictedClass).ToArray();
+        var near = new double[classes.Max() + 2];
+        near[^1] = Near(null);
+        for (var c = 0; c < near.Length - 1; c++)
         {
-            var distance = fit.Select(f => (double)TensorPrimitives.Distance(At(row), At(f))).Where(d => d > copy).DefaultIfEmpty(double.PositiveInfinity).Min();
-            nearest.Add(distance);
+            near[c] = Near(c);
         }
 
-        nearest.Sort();
-        var near = nearest[(int)(ByChance * nearest.Count)];
-        if (!(near > 1.5 * copy && double.IsFinite(near)))
+        if (!near.Any(n => n > 0))
         {
-            throw new FitException(string.Create(CultureInfo.InvariantCulture, $"clean inputs lie as close together as near copies do ({near:G3} against {copy:G3}): queries made from queries cannot be told from the crowd here"));
+            throw new FitException(string.Create(CultureInfo.InvariantCulture, $"clean inputs lie as close together as near copies do ({copy:G3}): queries made from queries cannot be told from the crowd here"));
         }
 
         // How often honest clients' queries lie around their own.
+        var parameters = new SelfSimilarityParameters(scales, near, copy, 0, 0);
         var clients = new SortedDictionary<string, QueryHistory>(StringComparer.Ordinal);
         for (var row = 0; row < all.Count; row++)
         {
@@ -96,7 +94,7 @@ internal sealed class SelfSimilarityKind : MonitorKind<SelfSimilarityOptions>
             history.Remember(At(row), options.History);
             if (!float.IsInfinity(distance) && distance > copy)
             {
-                history.Count(distance <= near);
+                history.Count(distance <= parameters.NearOf(classes[row]));
             }
         }
 
@@ -118,7 +116,24 @@ internal sealed class SelfSimilarityKind : MonitorKind<SelfSimilarityOptions>
             throw new FitException(string.Create(CultureInfo.InvariantCulture, $"honest clients' queries lie around their own {share:P0} of the time: queries made from queries cannot be told from theirs"));
         }
 
-        return ValueTask.FromResult(new FittedParameters(new SelfSimilarityParameters(scales, near, copy, share, concentration).ToBytes()));
+        return ValueTask.FromResult(new FittedParameters((parameters with { Share = share, Concentration = concentration }).ToBytes()));
+
+        // 0 where they lie as close as near copies do; as for all where too few of the class are known.
+        double Near(int? ofClass)
+        {
+            var fit = context.Reference.FitRows.Where(Taken).Take(Neighbours).ToArray();
+            var nearest = context.Reference.CalibrationRows.Where(Taken)
+                .Select(row => fit.Select(f => (double)TensorPrimitives.Distance(At(row), At(f))).Where(d => d > copy).DefaultIfEmpty(double.PositiveInfinity).Min()).Order().ToArray();
+            if (ofClass is not null && (fit.Length < LeastOfClass || nearest.Length < LeastOfClass))
+            {
+                return near[^1];
+            }
+
+            var distance = nearest[(int)(ByChance * nearest.Length)];
+            return distance > 1.5 * copy && double.IsFinite(distance) ? distance : 0;
+
+            bool Taken(int row) => ofClass is null || classes[row] == ofClass;
+        }
 
         ReadOnlySpan<float> At(int row) => projected.AsSpan(row * Projection.Width, Projection.Width);
     }

@@ -73,7 +73,7 @@ internal sealed class SelfSimilarityMonitor : IMonitor
             return;
         }
 
-        var near = distance <= _parameters.Near;
+        var near = distance <= _parameters.NearOf(rows.PredictedClass(row));
         var honest = Math.Max(_parameters.Share, ((_parameters.Concentration * _parameters.Share) + history.Near) / (_parameters.Concentration + history.Draws));
         for (var rate = 0; rate < s_rates.Length; rate++)
         {

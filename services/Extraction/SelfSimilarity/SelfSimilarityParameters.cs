@@ -5,13 +5,16 @@ namespace Monitoring.Extraction;
 
 /// <summary>What <c>self-similarity</c> learnt from the profile.</summary>
 /// <param name="Scales">Factor on each column.</param>
-/// <param name="Near">Projected distance up to which a query lies around an earlier one.</param>
+/// <param name="Near">Projected distance up to which a query lies around an earlier one, by predicted class, and at last for queries of none; 0 where that cannot be told.</param>
 /// <param name="Copy">Projected distance up to which it is a near copy instead.</param>
 /// <param name="Share">Mean share of such queries over honest clients.</param>
 /// <param name="Concentration">How alike honest clients are in it.</param>
-internal sealed record SelfSimilarityParameters(float[] Scales, double Near, double Copy, double Share, double Concentration)
+internal sealed record SelfSimilarityParameters(float[] Scales, double[] Near, double Copy, double Share, double Concentration)
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
+
+    /// <summary>Distance up to which a query with this answer lies around an earlier one.</summary>
+    public double NearOf(int predicted) => Near[predicted >= 0 && predicted < Near.Length - 1 ? predicted : ^1];
 
     public ReadOnlyMemory<byte> ToBytes()
     {
@@ -19,7 +22,7 @@ internal sealed record SelfSimilarityParameters(float[] Scales, double Near, dou
         var writer = new CanonicalWriter(output);
         writer.WriteByte(Version);
         writer.WriteDoubles(Array.ConvertAll(Scales, s => (double)s));
-        writer.WriteDouble(Near);
+        writer.WriteDoubles(Near);
         writer.WriteDouble(Copy);
         writer.WriteDouble(Share);
         writer.WriteDouble(Concentration);
@@ -35,7 +38,7 @@ internal sealed record SelfSimilarityParameters(float[] Scales, double Near, dou
         }
 
         var scales = Array.ConvertAll(reader.ReadDoubles(), s => (float)s);
-        var parameters = new SelfSimilarityParameters(scales, reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble());
+        var parameters = new SelfSimilarityParameters(scales, reader.ReadDoubles(), reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble());
         reader.ExpectEnd();
         return parameters;
     }

@@ -10,7 +10,7 @@ internal sealed class RidgeSums(int features, int classes)
     private readonly double[] _gram = new double[features * (features + 1) / 2];
     private readonly double[] _targets = new double[features * classes];
 
-    public void Add(ReadOnlySpan<double> feature, ReadOnlySpan<float> probabilities)
+    public void Add(ReadOnlySpan<double> feature, ReadOnlySpan<float> answer)
     {
         for (int i = 0, start = 0; i < features; start += ++i)
         {
@@ -21,7 +21,7 @@ internal sealed class RidgeSums(int features, int classes)
         for (var c = 0; c < classes; c++)
         {
             var target = _targets.AsSpan(c * features, features);
-            TensorPrimitives.MultiplyAdd(feature, probabilities[c], target, target);
+            TensorPrimitives.MultiplyAdd(feature, answer[c], target, target);
         }
     }
 

@@ -7,8 +7,8 @@ using Monitoring.Detection;
 namespace Monitoring.Extraction;
 
 /// <summary>
-/// Two ridge copies per client from its own queries and answers: one on random features of the input, which a thief can match with little skill, one on the served model's own
-/// embedding, which it does not have. A real thief's copy agrees with the model between the two (RUNTIME.md 6).
+/// Ridge copies per client from its own queries and answers: one on random features of the input, which a thief can match with little skill, and two on the served model's own
+/// embedding, which it does not have: of the answers and of their logarithms, the better of which counts. A real thief's copy agrees with the model between the two (RUNTIME.md 6; docs/adr/0071).
 /// </summary>
 internal sealed class SurrogateFidelityMonitor : IMonitor
 {
@@ -17,6 +17,9 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
 
     /// <summary>Width of a 95 % normal interval on either side, for the finite number of probes.</summary>
     private const double Z = 1.96;
+
+    /// <summary>Probabilities below are all the same "no": a copy gains nothing from their logarithms.</summary>
+    private const float LeastProbability = 1e-3f;
 
     private readonly SurrogateFidelityOptions _options;
     private readonly RandomFeatures _random;
@@ -79,8 +82,8 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
         if (rows.HasOutput(_embedding) && Finite(rows.Output(_embedding, row)))
         {
             var embedding = WithConstant(rows.Output(_embedding, row));
-            client.OnEmbedding ??= new RidgeSums(embedding.Length, _classes);
-            client.OnEmbedding.Add(embedding, answer);
+            client.OnEmbedding ??= new RidgeSums(embedding.Length, 2 * _classes);
+            client.OnEmbedding.Add(embedding, WithLogarithms(answer));
         }
 
         client.Next = client.Next == 0 ? _options.First : client.Next;
@@ -106,8 +109,14 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
     /// <summary>Lower and upper bound of the agreement of this client's copy, each widened by what the number of probes leaves open.</summary>
     internal (double Low, double High) Measure(FidelityClient client)
     {
-        var low = client.OnInputs is { } inputs ? Agreement(inputs, _probeFeatures) : 0;
-        var high = client.OnEmbedding is { } embedding ? Math.Max(low, Agreement(embedding, _probeEmbeddings)) : 1;
+        var low = client.OnInputs is { } inputs ? Agreement(inputs.Solve(Ridge), _probeFeatures, 0) : 0;
+        var high = 1.0;
+        if (client.OnEmbedding is { } embedding)
+        {
+            var weights = embedding.Solve(Ridge);
+            high = Math.Max(low, Math.Max(Agreement(weights, _probeEmbeddings, 0), Agreement(weights, _probeEmbeddings, _classes)));
+        }
+
         return (Math.Max(0, low - Margin(low)), Math.Min(1, high + Margin(high)));
 
         double Margin(double share) => Z * Math.Sqrt(Math.Max(share * (1 - share), 0.01) / _probeClasses.Length);
@@ -115,9 +124,11 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
 
     internal FidelityClient? Find(string client) => _clients.Find(client);
 
-    private double Agreement(RidgeSums sums, double[] probes)
+    /// <param name="weights">Targets × features.</param>
+    /// <param name="probes">Probes × features.</param>
+    /// <param name="first">The target that stands for the first class.</param>
+    private double Agreement(double[] weights, double[] probes, int first)
     {
-        var weights = sums.Solve(Ridge);
         var width = probes.Length / _probeClasses.Length;
         var agree = 0;
         Span<double> answers = stackalloc double[_classes];
@@ -125,13 +136,25 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
         {
             for (var c = 0; c < answers.Length; c++)
             {
-                answers[c] = TensorPrimitives.Dot<double>(weights.AsSpan(c * width, width), probes.AsSpan(probe * width, width));
+                answers[c] = TensorPrimitives.Dot<double>(weights.AsSpan((first + c) * width, width), probes.AsSpan(probe * width, width));
             }
 
             agree += TensorPrimitives.IndexOfMax<double>(answers) == _probeClasses[probe] ? 1 : 0;
         }
 
         return (double)agree / _probeClasses.Length;
+    }
+
+    private static float[] WithLogarithms(ReadOnlySpan<float> answer)
+    {
+        var targets = new float[2 * answer.Length];
+        answer.CopyTo(targets);
+        for (var c = 0; c < answer.Length; c++)
+        {
+            targets[answer.Length + c] = MathF.Log(Math.Max(0, answer[c]) + LeastProbability);
+        }
+
+        return targets;
     }
 
     private static double[] WithConstant(ReadOnlySpan<float> values)

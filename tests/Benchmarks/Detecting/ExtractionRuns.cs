@@ -26,7 +26,8 @@ internal static class ExtractionRuns
                 await thief.RunAsync(new AttackSession((x, n) => ValueTask.FromResult(digits.Model.Probabilities(x, n)), 784, 10, asked, seed + 100)).ConfigureAwait(false);
                 var truth = new Truth(digits, thief, seed);
                 fidelity.AddRange(await FidelityAsync(digits, thief, truth, strategy, seed).ConfigureAwait(false));
-                alone.Add(await JudgeAsync(digits, thief, truth, 1, 1, level, s_kinds).ConfigureAwait(false));
+                var run = await JudgeAsync(digits, thief, truth, 1, 1, level, s_kinds).ConfigureAwait(false);
+                alone.Add(strategy is ExtractionStrategy.Active or ExtractionStrategy.Synthetic ? run with { WithSeeds = truth.Gain(ExtractionAttack.Seeds) } : run);
                 shared.Add(await JudgeAsync(digits, thief, truth, Accounts, 1, level, s_kinds).ConfigureAwait(false));
                 if (strategy == ExtractionStrategy.Natural)
                 {
@@ -76,10 +77,8 @@ internal static class ExtractionRuns
         }
 
         var first = new ScenarioResult.Run(alarms, null, null, false).First;
-        var final = truth.At(thief.Queries.Count);
-        var gained = final - truth.Chance;
-        var then = first is { } at && gained > 0.1 ? Math.Clamp((truth.At(at) - truth.Chance) / gained, 0, 1) : (double?)null;
-        return new ScenarioResult.Run(alarms, null, then, gained > 0.1 && (first is null || then >= 0.5), final);
+        var then = first is { } at ? truth.Gain(at) : null;
+        return new ScenarioResult.Run(alarms, null, then, truth.Gain(0) is not null && (first is null || then >= 0.5), truth.At(thief.Queries.Count));
     }
 
     /// <summary>The interval that surrogate-fidelity states at 100, 1,000 and 5,000 queries against what the thief's copy really reaches.</summary>
@@ -110,6 +109,13 @@ internal static class ExtractionRuns
         private readonly int[] _labels = digits.Labels[5_400..];
 
         public double Chance { get; } = digits.Labels[5_400..].GroupBy(l => l).Max(g => g.Count()) / 600.0;
+
+        /// <summary>Share of what the copy gains on guessing in the end that it has after so many queries; null where it gains hardly anything.</summary>
+        public double? Gain(int queries)
+        {
+            var gained = At(thief.Queries.Count) - Chance;
+            return gained <= 0.1 ? null : queries == 0 ? 0 : Math.Clamp((At(queries) - Chance) / gained, 0, 1);
+        }
 
         public double At(int queries)
         {

@@ -33,6 +33,9 @@ internal sealed record ScenarioResult(
     double? FinalAgreement,
     IReadOnlyDictionary<string, MonitorDetections> Monitors)
 {
+    /// <summary>Extraction by thieves who begin with natural queries: median share of the gain that these alone bring.</summary>
+    public double? WithSeeds { get; init; }
+
     /// <summary>Adds up the runs of one scenario.</summary>
     /// <param name="name">Scenario.</param>
     /// <param name="family">Its family.</param>
@@ -56,7 +59,10 @@ internal sealed record ScenarioResult(
             (double)succeeded.Length / runs.Count,
             DrillStatistics.Quantiles([.. runs.Where(r => r.Success is not null).Select(r => (double)r.Success!)]),
             runs.Any(r => r.Final is not null) ? DrillStatistics.Median([.. runs.Where(r => r.Final is not null).Select(r => r.Final!.Value)]) : null,
-            runs.SelectMany(r => r.Alarms.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToDictionary(m => m, m => MonitorDetections.Of([.. runs.Select(r => r.Alarms[m])]), StringComparer.Ordinal));
+            runs.SelectMany(r => r.Alarms.Keys).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToDictionary(m => m, m => MonitorDetections.Of([.. runs.Select(r => r.Alarms[m])]), StringComparer.Ordinal))
+        {
+            WithSeeds = runs.Any(r => r.WithSeeds is not null) ? DrillStatistics.Median([.. runs.Where(r => r.WithSeeds is not null).Select(r => r.WithSeeds!.Value)]) : null,
+        };
     }
 
     /// <summary>One run.</summary>
@@ -65,7 +71,8 @@ internal sealed record ScenarioResult(
     /// <param name="Progress">Share of the goal at the first alarm; null where there is no goal or no alarm.</param>
     /// <param name="Unseen">The goal came first.</param>
     /// <param name="Final">Extraction: agreement of the copy at the end.</param>
-    internal sealed record Run(IReadOnlyDictionary<string, int?> Alarms, int? Success, double? Progress, bool Unseen, double? Final = null)
+    /// <param name="WithSeeds">Extraction: share of the gain after the natural queries it begins with; null where it does not.</param>
+    internal sealed record Run(IReadOnlyDictionary<string, int?> Alarms, int? Success, double? Progress, bool Unseen, double? Final = null, double? WithSeeds = null)
     {
         /// <summary>The first alarm of the monitors that count: those under other conditions are named after a comma.</summary>
         public int? First => Alarms.Where(a => !a.Key.Contains(',', StringComparison.Ordinal)).Min(a => a.Value);

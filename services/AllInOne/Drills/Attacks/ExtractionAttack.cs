@@ -3,8 +3,10 @@ namespace Monitoring.AllInOne.Drills;
 /// <summary>Copies a model by asking, and measures the copy on inputs it never asked about.</summary>
 internal sealed class ExtractionAttack(ExtractionStrategy strategy, IReadOnlyList<float[]> pool)
 {
+    /// <summary>Natural queries that active and synthetic theft begin with.</summary>
+    public const int Seeds = 50;
+
     private const int Batch = 50;
-    private const int Seeds = 50;
     private const int LatticeLevels = 5;
     private const int Epochs = 12;
     private readonly List<float[]> _inputs = [];
