@@ -14,6 +14,7 @@ internal sealed class AlertingMetrics
     private readonly Counter<long> _attempts;
     private readonly Counter<long> _pinned;
     private readonly Counter<long> _responses;
+    private readonly Counter<long> _retired;
     private readonly Histogram<double> _delivery;
     private readonly Histogram<double> _findingToDelivered;
 
@@ -29,6 +30,12 @@ internal sealed class AlertingMetrics
         _attempts = Meter.CreateCounter<long>("monitoring_alerting_delivery_attempts", "{attempt}", "Calls to receivers, by outcome");
         _pinned = Meter.CreateCounter<long>("monitoring_alerting_evidence_events", "{event}", "Sample events of findings, by outcome: pinned, missing");
         _responses = Meter.CreateCounter<long>("monitoring_alerting_responses", "{response}", "Decisions about clients, by action, by person or policy, enforced or dry-run");
+        _retired = Meter.CreateCounter<long>("monitoring_alerting_retired_rows", "{row}", "Rows that retention removed from the database, by kind: incidents (each with all that belongs to it), evidence, notifications, silences, audit");
+        foreach (var kind in (string[])["incidents", "evidence", "notifications", "silences", "audit"])
+        {
+            Retired(kind, 0);
+        }
+
         _delivery = Meter.CreateHistogram<double>("monitoring_alerting_delivery_seconds", "s", "One call to a receiver");
         _findingToDelivered = Meter.CreateHistogram<double>("monitoring_alerting_finding_to_delivered_seconds", "s", "From the finding's append to the log to a receiver's acceptance");
     }
@@ -75,6 +82,8 @@ internal sealed class AlertingMetrics
         _pinned.Add(pinned, new KeyValuePair<string, object?>("outcome", "pinned"));
         _pinned.Add(missing, new KeyValuePair<string, object?>("outcome", "missing"));
     }
+
+    public void Retired(string kind, int rows) => _retired.Add(rows, new KeyValuePair<string, object?>("kind", kind));
 
     public void Response(string action, string by, string mode) => _responses.Add(1, new("action", action), new("by", by), new("mode", mode));
 

@@ -30,6 +30,7 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<IncidentKeeper>();
         services.AddSingleton<IIncidentRanges, IncidentRanges>();
         services.AddSingleton<DailyDigest>();
+        services.AddSingleton<DatabaseRetention>();
         services.AddSingleton<EvidencePinner>();
         services.AddSingleton<TrafficWatch>();
         services.AddSingleton<ReceiverTest>();

@@ -25,6 +25,8 @@ internal sealed partial class AlertingService(
     Outbox outbox,
     IncidentKeeper keeper,
     DailyDigest digest,
+    DatabaseRetention retention,
+    RearmPublisher rearm,
     FindingInjector injector,
     TrafficWatch traffic,
     EvidencePinner pinner,
@@ -79,6 +81,12 @@ internal sealed partial class AlertingService(
 
         _loops.Add(KeepRunningAsync("incident keeper", keeper.RunAsync));
         _loops.Add(KeepRunningAsync("daily digest", digest.RunAsync));
+        _loops.Add(KeepRunningAsync("database retention", retention.RunAsync));
+        _loops.Add(KeepRunningAsync("re-arm publisher", async token =>
+        {
+            await topics.Ready.WaitAsync(token).ConfigureAwait(false);
+            await rearm.RunAsync(token).ConfigureAwait(false);
+        }));
         _loops.Add(KeepRunningAsync("evidence pinner", async token =>
         {
             await topics.Ready.WaitAsync(token).ConfigureAwait(false);

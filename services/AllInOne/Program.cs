@@ -58,6 +58,7 @@ internal static class Program
         new ExplainVerb(Modules),
         new AlertVerb(),
         new RespondVerb(),
+        new EraseVerb(),
         new BacktestVerb(Modules),
         new ReportVerb(Modules),
         new DocsVerb(Modules));

@@ -27,6 +27,7 @@ internal sealed class PageEndpoints(
     LoginThrottle throttle,
     IncidentLinks links,
     ClientSealer sealer,
+    ClientErasure erasure,
     IAntiforgery antiforgery,
     LoadedConfiguration configuration,
     IEnumerable<MonitorGroupService> groups,
@@ -311,8 +312,9 @@ internal sealed class PageEndpoints(
         var reason = form["reason"].ToString();
         var detail = await queries.FindAsync(id, actor, cancellationToken).ConfigureAwait(false);
         var known = detail is not null && detail.Incident.Details.Clients.Contains(client, StringComparer.Ordinal) && !string.IsNullOrWhiteSpace(reason) && !context.User.CameByLink();
-        var name = known ? sealer.Reveal("client", client) : null;
-        await actions.RecordAsync(actor, "client.reveal", client, name is null ? "refused" : "done", reason, cancellationToken).ConfigureAwait(false);
+        var isErased = await erasure.IsErasedAsync(client, cancellationToken).ConfigureAwait(false);
+        var name = known && !isErased ? sealer.Reveal("client", client) : null;
+        await actions.RecordAsync(actor, "client.reveal", isErased ? "an erased client" : client, name is null ? "refused" : "done", reason, cancellationToken).ConfigureAwait(false);
         return name is null
             ? MessagePage.Of(context, StatusCodes.Status404NotFound, "Not revealed", "No client of this incident was sealed with this installation's key under that id, or the reason is missing.", page)
             : MessagePage.Of(context, StatusCodes.Status200OK, name, $"is the client behind {client}. That you looked is in the audit.", page);

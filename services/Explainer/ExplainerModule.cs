@@ -23,10 +23,16 @@ public sealed class ExplainerModule : IServiceModule
     {
         endpoints.MapPost("/api/explanations", (ExplainOnRequest.Request request, System.Security.Claims.ClaimsPrincipal user, ExplainOnRequest explain, CancellationToken token) => explain.HandleAsync(request, user, token))
             .RequireAuthorization(Policies.View)
-            .WithTags("explanations");
+            .WithTags("explanations")
+            .WithSummary("Why the model answered so: one row of one call in the log.")
+            .Produces<ExplainOnRequest.Answer>()
+            .ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound, StatusCodes.Status422UnprocessableEntity);
         endpoints.MapGet("/api/explanations/{id}/image", (string id, ExplanationStore store) =>
                 store.Find(id) is { } found ? Results.File(found.Path, found.ContentType) : Results.NotFound())
             .RequireAuthorization(Policies.View)
-            .WithTags("explanations");
+            .WithTags("explanations")
+            .WithSummary("The drawing of an explanation: a heat map, or bars.")
+            .Produces<byte[]>(StatusCodes.Status200OK, "image/png", "image/svg+xml")
+            .Produces(StatusCodes.Status404NotFound);
     }
 }

@@ -29,19 +29,22 @@ internal sealed class InferEndpoints(
     public const string HeaderLength = "Inference-Header-Content-Length";
 
     private const string ServerName = "monitoring";
+    private const string Tag = "models";
     private readonly long _maxBytes = configuration.Value.Capture.MaxRequestBytes.Bytes;
 
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/v2/health/live", c => WriteAsync(c, 200, new { live = true })).AllowAnonymous();
-        endpoints.MapGet("/v2/health/ready", c => GuardAsync(c, ReadyAsync)).AllowAnonymous();
-        endpoints.MapGet("/v2", ServerAsync).RequireAuthorization(Policies.Publish);
-        endpoints.MapGet("/v2/models", c => WriteAsync(c, 200, new { models = repository.Models.Select(m => m.Name).Order(StringComparer.Ordinal) })).RequireAuthorization(Policies.Publish);
+        endpoints.MapGet("/v2/health/live", c => WriteAsync(c, 200, new { live = true })).AllowAnonymous().Describe("The server answers.", Tag);
+        endpoints.MapGet("/v2/health/ready", c => GuardAsync(c, ReadyAsync)).AllowAnonymous().Describe("All models are ready, or 400.", Tag);
+        endpoints.MapGet("/v2", ServerAsync).RequireAuthorization(Policies.Publish).Describe("The server's name, version and extensions.", Tag);
+        endpoints.MapGet("/v2/models", c => WriteAsync(c, 200, new { models = repository.Models.Select(m => m.Name).Order(StringComparer.Ordinal) })).RequireAuthorization(Policies.Publish).Describe("Names of the models.", Tag);
         foreach (var path in new[] { "/v2/models/{model}", "/v2/models/{model}/versions/{version}" })
         {
-            endpoints.MapGet(path, c => GuardAsync(c, ModelAsync)).RequireAuthorization(Policies.Publish);
-            endpoints.MapGet(path + "/ready", c => GuardAsync(c, ModelReadyAsync)).AllowAnonymous();
-            var infer = endpoints.MapPost(path + "/infer", InferAsync);
+            endpoints.MapGet(path, c => GuardAsync(c, ModelAsync)).RequireAuthorization(Policies.Publish).Describe("A model's versions, inputs and outputs.", Tag, response: typeof(ModelBody)).ProducesError(StatusCodes.Status404NotFound);
+            endpoints.MapGet(path + "/ready", c => GuardAsync(c, ModelReadyAsync)).AllowAnonymous().Describe("The model is ready, or 400.", Tag);
+            var infer = endpoints.MapPost(path + "/infer", InferAsync)
+                .Describe("Ask a model. Open Inference Protocol v2, binary tensors by the header Inference-Header-Content-Length.", Tag, response: typeof(InferAnswerBody), request: typeof(InferBody), contentTypes: ["application/json", "application/octet-stream"])
+                .ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status403Forbidden, StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
             if (configuration.Value.Api is { Keys.Count: 0, Oidc: null })
             {
                 // Nothing to check (the posture check warns of it): do not pay for it on every call.
@@ -53,9 +56,9 @@ internal sealed class InferEndpoints(
             }
         }
 
-        endpoints.MapPost("/v2/repository/models/{model}/load", c => GuardAsync(c, LoadAsync)).RequireAuthorization(Policies.Admin);
-        endpoints.MapPost("/v2/repository/models/{model}/unload", c => GuardAsync(c, UnloadAsync)).RequireAuthorization(Policies.Admin);
-        endpoints.Map("/v2/{**rest}", c => WriteErrorAsync(c, 404, $"there is no {c.Request.Method} {c.Request.Path}")).AllowAnonymous();
+        endpoints.MapPost("/v2/repository/models/{model}/load", c => GuardAsync(c, LoadAsync)).RequireAuthorization(Policies.Admin).Describe("Load the model's versions.", Tag).ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status404NotFound);
+        endpoints.MapPost("/v2/repository/models/{model}/unload", c => GuardAsync(c, UnloadAsync)).RequireAuthorization(Policies.Admin).Describe("Unload all versions of the model.", Tag).ProducesError(StatusCodes.Status404NotFound);
+        endpoints.Map("/v2/{**rest}", c => WriteErrorAsync(c, 404, $"there is no {c.Request.Method} {c.Request.Path}")).AllowAnonymous().ExcludeFromDescription();
     }
 
     /// <summary>Writes the error form.</summary>

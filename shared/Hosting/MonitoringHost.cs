@@ -53,8 +53,9 @@ public static class MonitoringHost
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapHealth();
-        app.MapMetrics().AllowAnonymous();
+        app.MapMetrics().AllowAnonymous().WithSummary("All metrics, in Prometheus text format or OpenMetrics.").WithTags("operation");
         app.MapReload();
+        app.MapApiDescription();
         foreach (var module in modules)
         {
             module.MapEndpoints(app);
@@ -80,6 +81,7 @@ public static class MonitoringHost
         services.AddSingleton(TimeProvider.System);
         services.AddMonitoringTelemetry(value.Telemetry.Otlp);
         services.AddMonitoringSecurity(value);
+        services.AddApiDescription();
 
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();

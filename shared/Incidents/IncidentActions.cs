@@ -91,11 +91,9 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
         var now = UnixNano.Now(time);
         var name = act switch { IncidentAct.Acknowledge => "acknowledged", IncidentAct.Resolve => "resolved", _ => "falseAlarm" };
         var action = act switch { IncidentAct.Acknowledge => "incident.acknowledge", IncidentAct.Resolve => "incident.resolve", _ => "incident.falseAlarm" };
-        List<Incident> closed = [];
         var outcome = await database.WriteAsync(
             async (context, token) =>
             {
-                closed = [];
                 var incident = await context.Incidents.FirstOrDefaultAsync(i => i.Id == id, token).ConfigureAwait(false);
                 var result = incident is null ? ActOutcome.NotFound
                     : !actor.MaySee(incident.Model) ? ActOutcome.Forbidden
@@ -117,7 +115,7 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
                         {
                             if (one.OpenKey is not null && act != IncidentAct.Acknowledge)
                             {
-                                closed.Add(one);
+                                RearmPublisher.Add(context, one, actor.Name, now);
                             }
 
                             await ApplyAsync(context, one, state, new TransitionFacts(name, actor.Name, Bounded(reason), now, now), token).ConfigureAwait(false);
@@ -132,7 +130,7 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
         {
             metrics.Transition(name);
             signal.Set();
-            await rearm.PublishAsync(closed, actor.Name, cancellationToken).ConfigureAwait(false);
+            await rearm.PublishAsync(cancellationToken).ConfigureAwait(false);
         }
 
         return outcome;

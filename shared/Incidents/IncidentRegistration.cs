@@ -22,6 +22,7 @@ public static class IncidentRegistration
         services.TryAddSingleton<RearmPublisher>();
         services.TryAddSingleton<IncidentActions>();
         services.TryAddSingleton<IncidentQueries>();
+        services.TryAddSingleton<ClientErasure>();
         return services;
     }
 

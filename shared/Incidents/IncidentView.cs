@@ -194,3 +194,18 @@ public sealed record SilenceRequest(string? Model, string? Client, string? Famil
 /// <param name="FalseAlarms">Of these, the false alarms.</param>
 /// <param name="Precision">1 − false alarms ÷ judged.</param>
 public sealed record PrecisionView(string Monitor, int Judged, int FalseAlarms, double Precision);
+
+/// <summary>A silence was made.</summary>
+public sealed record SilenceCreated(long Id);
+
+/// <summary>The name behind a sealed id.</summary>
+public sealed record RevealedClient(string Id, string Client);
+
+/// <summary>What came back from a receiver.</summary>
+public sealed record ReceiverTestView(string Receiver, bool Delivered, string Detail);
+
+/// <summary>Body of an erasure.</summary>
+/// <param name="Client">The client's own name, or its sealed id.</param>
+/// <param name="Reason">Why, for the audit; the client's name in it is replaced.</param>
+/// <param name="Force">Also where an incident about it is held.</param>
+public sealed record ErasureRequest(string? Client, string? Reason, bool? Force);

@@ -16,10 +16,17 @@ namespace Monitoring.Storage;
 public sealed class MonitoringDatabase : IAsyncDisposable
 {
     /// <summary>Version of the tables that this build reads and writes.</summary>
-    public const int SchemaVersion = 1;
+    public const int SchemaVersion = 2;
 
     private const int MaxAttempts = 20;
-    private static readonly SchemaUpgrade[] s_upgrades = [];
+    private static readonly SchemaUpgrade[] s_upgrades =
+    [
+        new(2, async (connection, transaction, _, token) =>
+        {
+            await ExecuteAsync(connection, transaction, """CREATE TABLE erased_client ("Sha256" TEXT NOT NULL CONSTRAINT "PK_erased_client" PRIMARY KEY, "ErasedUnixNano" BIGINT NOT NULL, "UntilUnixNano" BIGINT NOT NULL)""", token).ConfigureAwait(false);
+            await ExecuteAsync(connection, transaction, """CREATE TABLE pending_rearm ("IncidentId" TEXT NOT NULL CONSTRAINT "PK_pending_rearm" PRIMARY KEY, "Model" TEXT NOT NULL, "Family" INTEGER NOT NULL, "Client" TEXT NOT NULL, "Author" TEXT NOT NULL, "TimeUnixNano" BIGINT NOT NULL)""", token).ConfigureAwait(false);
+        }),
+    ];
 
     private readonly DbContextOptions<MonitoringDbContext> _options;
     private readonly PooledDbContextFactory<MonitoringDbContext> _factory;
@@ -171,6 +178,59 @@ public sealed class MonitoringDatabase : IAsyncDisposable
                 return true;
             },
             cancellationToken);
+
+    /// <summary>Findings whose bytes hold a text.</summary>
+    public IQueryable<IncidentFinding> FindingsWith(MonitoringDbContext context, byte[] text) =>
+        context.IncidentFindings.FromSqlRaw(IsShared ? """SELECT * FROM incident_finding WHERE position({0} in "Payload") > 0""" : """SELECT * FROM incident_finding WHERE instr("Payload", {0}) > 0""", text);
+
+    /// <summary>Pinned events whose bytes hold a text.</summary>
+    public IQueryable<PinnedEvidence> PinnedWith(MonitoringDbContext context, byte[] text) =>
+        context.PinnedEvidence.FromSqlRaw(IsShared ? """SELECT * FROM pinned_evidence WHERE position({0} in "Payload") > 0""" : """SELECT * FROM pinned_evidence WHERE instr("Payload", {0}) > 0""", text);
+
+    /// <summary>Incidents that hold a text in their key, sentence, client or details.</summary>
+    public IQueryable<Incident> IncidentsWith(MonitoringDbContext context, string text) =>
+        context.Incidents.FromSqlRaw(
+            IsShared
+                ? """SELECT * FROM incident WHERE strpos("CorrelationKey", {0}) > 0 OR strpos("Sentence", {0}) > 0 OR strpos("Client", {0}) > 0 OR strpos("Details", {0}) > 0"""
+                : """SELECT * FROM incident WHERE instr("CorrelationKey", {0}) > 0 OR instr("Sentence", {0}) > 0 OR instr("Client", {0}) > 0 OR instr("Details", {0}) > 0""",
+            text);
+
+    /// <summary>
+    /// Gives back what removed rows occupied. On SQLite the file is written anew without them and the write-ahead log emptied, so that their bytes are gone; on PostgreSQL
+    /// they can no longer be read by queries, and its own log and backups keep them for as long as they are kept.
+    /// </summary>
+    public async Task CompactAsync(CancellationToken cancellationToken = default)
+    {
+        if (_writer is not null)
+        {
+            await _writer.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        try
+        {
+            await using var context = await _factory.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
+            context.Database.SetCommandTimeout(TimeSpan.FromMinutes(30));
+            if (IsShared)
+            {
+                await context.Database.ExecuteSqlRawAsync("VACUUM incident, incident_finding, notification, note, silence, audit, pinned_evidence", cancellationToken).ConfigureAwait(false);
+                return;
+            }
+
+            await context.Database.ExecuteSqlRawAsync("VACUUM", cancellationToken).ConfigureAwait(false);
+
+            // Empties the log only while nobody reads; readers are short.
+            var connection = context.Database.GetDbConnection();
+            await context.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            for (var attempt = 1; attempt <= MaxAttempts && await ExecuteAsync(connection, null, "PRAGMA wal_checkpoint(TRUNCATE)", cancellationToken).ConfigureAwait(false) is not 0L; attempt++)
+            {
+                await Task.Delay(WaitAfter(attempt), _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _writer?.Release();
+        }
+    }
 
     public ValueTask DisposeAsync()
     {

@@ -23,6 +23,10 @@ public sealed class MonitoringDbContext(DbContextOptions<MonitoringDbContext> op
 
     public DbSet<PinnedEvidence> PinnedEvidence => Set<PinnedEvidence>();
 
+    public DbSet<ErasedClient> ErasedClients => Set<ErasedClient>();
+
+    public DbSet<PendingRearm> PendingRearms => Set<PendingRearm>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<Incident>(e =>
@@ -77,6 +81,16 @@ public sealed class MonitoringDbContext(DbContextOptions<MonitoringDbContext> op
         {
             e.ToTable("pinned_evidence");
             e.HasKey(p => new { p.IncidentId, p.EventId });
+        });
+        modelBuilder.Entity<ErasedClient>(e =>
+        {
+            e.ToTable("erased_client");
+            e.HasKey(c => c.Sha256);
+        });
+        modelBuilder.Entity<PendingRearm>(e =>
+        {
+            e.ToTable("pending_rearm");
+            e.HasKey(r => r.IncidentId);
         });
     }
 

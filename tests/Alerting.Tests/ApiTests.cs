@@ -1,14 +1,18 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Monitoring.Alerting.Tests.Receivers;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
+using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 using Monitoring.TestKit;
 
@@ -60,6 +64,40 @@ public sealed class ApiTests
         Assert.Equal(EventTypes.Rearm, Encoding.UTF8.GetString(record.Headers.Single(h => h.Name == Headers.Type).Value.Span));
         var attributes = InferenceEvent.Parser.ParseFrom(record.Value!.Value.Span).Attributes.ToDictionary(a => a.Key, a => a.Value, StringComparer.Ordinal);
         Assert.Equal(("mallory", id), (attributes["client"], attributes["incident"]));
+    }
+
+    [Fact]
+    public async Task Closed_WhileTheLogIsAway_TheMonitorsAreToldWhenItIsBack()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        await harness.PublishAsync(Findings.Make(1, client: "mallory"));
+        await harness.ConsumedAsync(1);
+        var id = (await harness.IncidentsAsync()).Single().Id;
+        var services = harness.App.Services;
+        var away = new RearmPublisher(harness.Database, DispatchProxy.Create<IEventLog, AwayLog>(), services.GetRequiredService<LoadedConfiguration>(), TimeProvider.System, NullLogger<RearmPublisher>.Instance);
+        var actions = new IncidentActions(harness.Database, services.GetRequiredService<Outbox>(), services.GetRequiredService<IncidentMetrics>(), services.GetRequiredService<OutboxSignal>(), away, TimeProvider.System);
+        Assert.Equal(ActOutcome.Done, await actions.ResolveAsync(id, new Actor("anna", []), "", Token));
+        await Eventually.TrueAsync(async () => await harness.Database.ReadAsync((c, t) => c.PendingRearms.CountAsync(t), Token) == 0, "what waited is sent", TimeSpan.FromMinutes(1));
+        var told = new List<LogEntry>();
+        for (var partition = 0; partition < await harness.Log.GetPartitionCountAsync(Topics.InferenceEvents, Token); partition++)
+        {
+            told.AddRange(await harness.Log.ReadAsync(Topics.InferenceEvents, partition, 0, long.MaxValue, Token).ToListAsync(Token));
+        }
+
+        Assert.Equal(EventTypes.Rearm, Encoding.UTF8.GetString(Assert.Single(told).Headers.Single(h => h.Name == Headers.Type).Value.Span));
+    }
+
+    [Fact]
+    public async Task Description_IsServedAndNamesWhatIsHere()
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        var document = await GetAsync(http, "/openapi.json");
+        Assert.StartsWith("3.0", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
+        var act = document.GetProperty("paths").GetProperty("/api/incidents/{id}/note").GetProperty("post");
+        Assert.Contains("role respond", act.GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.True(act.GetProperty("requestBody").GetProperty("content").GetProperty("application/json").TryGetProperty("schema", out _));
+        Assert.False(document.GetProperty("paths").TryGetProperty("/v2/models/{model}/infer", out _));
     }
 
     [Fact]
@@ -241,6 +279,12 @@ public sealed class ApiTests
         var answer = await http.GetAsync(path, Token);
         Assert.True(answer.IsSuccessStatusCode, $"{path}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(Token)}");
         return await answer.Content.ReadFromJsonAsync<JsonElement>(Token);
+    }
+
+    /// <summary>An event log that takes nothing.</summary>
+    public class AwayLog : DispatchProxy
+    {
+        protected override object? Invoke(MethodInfo? targetMethod, object?[]? args) => throw new EventLogException("the log is away", isTransient: true);
     }
 
     private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));

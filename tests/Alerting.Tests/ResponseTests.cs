@@ -56,6 +56,23 @@ public sealed class ResponseTests
     }
 
     [Fact]
+    public async Task Route_with_a_model_alone_is_for_everybody_and_previous_is_decided_when_it_is_asked()
+    {
+        await using var harness = await AlertingHarness.StartAsync("controls: { enforce: true }\n" + Models);
+        using var http = Client(harness);
+        var made = await http.PostAsJsonAsync("/api/responses", new { action = "route", model = "digits", to = "previous", reason = "version 1 is bad" }, Token);
+        var view = Assert.Single((await made.Content.ReadFromJsonAsync<ResponseView[]>(Token))!);
+        Assert.Equal(("", "digits", "to version 0", "enforced"), (view.Client, view.Model, view.Parameter, view.Mode));
+        var control = await SeenAsync(harness, view.Id, c => true);
+        Assert.Equal(("", "0", 7 * 86400 * 1_000_000_000L), (control.Client, control.Target, control.ExpiresUnixNano - control.TimeUnixNano));
+        var refused = await http.PostAsJsonAsync("/api/responses", new { action = "route", model = "flights", to = "previous" }, Token);
+        Assert.Contains("declares no fallback", await refused.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
+
+        // Everybody is never denied, throttled or coarsened.
+        Assert.Equal(HttpStatusCode.BadRequest, (await http.PostAsJsonAsync("/api/responses", new { action = "deny", model = "digits", @for = "1h" }, Token)).StatusCode);
+    }
+
+    [Fact]
     public async Task A_sealed_id_is_taken_as_it_is_and_without_enforce_everything_is_dry_run()
     {
         await using var harness = await AlertingHarness.StartAsync(Models);

@@ -101,6 +101,43 @@ public sealed class ContainmentTests : IDisposable
     }
 
     [Fact]
+    public async Task One_command_brings_everybody_back_to_the_previous_version()
+    {
+        var configuration = _directory.File("monitoring.yaml");
+        var model = Path.Combine(Root(), "infra", "demo", "digits.onnx");
+        await File.WriteAllTextAsync(
+            configuration,
+            $$"""
+            api: { listen: ["http://127.0.0.1:0"] }
+            controls: { enforce: true }
+            models:
+              - name: digits
+                version: "7"
+                onnx: { path: "{{model}}" }
+                versions:
+                  - { version: "6", onnx: { path: "{{model}}" } }
+            """,
+            Token);
+        await using var product = ServerProcess.Start("dotnet", [s_executable, "run", "--config", configuration, "--roles", "inference,alerting"]);
+        var address = "";
+        await product.ReadyAsync(() => Task.FromResult((address = Listening(product.Output)).Length > 0), "monitoring");
+        using var http = new HttpClient { BaseAddress = new Uri(address) };
+        Assert.Equal("7", await VersionAsync());
+        var (exit, output) = await RunAsync("respond", "route", "--model", "digits", "--to", "previous", "--reason", "version 7 confuses 3 and 8", "--url", address);
+        Assert.True(exit == 0 && output.Contains("everyone", StringComparison.Ordinal) && output.Contains("to version 6", StringComparison.Ordinal), output);
+        await Eventually.TrueAsync(async () => await VersionAsync() == "6", "version 6 answers");
+        (exit, output) = await RunAsync("respond", "lift", output[..output.IndexOf(' ', StringComparison.Ordinal)], "--url", address);
+        Assert.True(exit == 0, output);
+        await Eventually.TrueAsync(async () => await VersionAsync() == "7", "version 7 answers again");
+
+        async Task<string?> VersionAsync()
+        {
+            using var response = await PostAsync(http, "alice", Token);
+            return JsonDocument.Parse(await response.Content.ReadAsStringAsync(Token)).RootElement.GetProperty("model_version").GetString();
+        }
+    }
+
+    [Fact]
     public async Task While_monitoring_is_away_nginx_lets_calls_pass()
     {
         ServerProcess.Require("nginx", "/usr/sbin/nginx", "/usr/bin/nginx");

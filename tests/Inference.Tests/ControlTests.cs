@@ -137,6 +137,37 @@ public sealed class ControlTests
     }
 
     [Fact]
+    public async Task Route_of_everybody_answers_whoever_calls_and_nothing_else_can_be_done_to_everybody()
+    {
+        await using var server = await TestServer.StartAsync(Enforced + Digits);
+        var control = Make(server, "", Action.Route);
+        (control.Client, control.Target) = ("", "1");
+        await DecideAsync(server, control);
+        Assert.Equal("1", (await AskAsync(server, "alice")).Body.GetProperty("model_version").GetString());
+        Assert.Equal("1", (await AskAsync(server, null)).Body.GetProperty("model_version").GetString());
+        Assert.Equal("1", (await EnvoyAsync(server, "alice")).Route);
+
+        // A client's own route goes before.
+        var own = Make(server, "bob", Action.Route);
+        own.Target = "2";
+        await DecideAsync(server, own);
+        Assert.Equal("2", (await AskAsync(server, "bob")).Body.GetProperty("model_version").GetString());
+
+        var deny = Make(server, "", Action.Deny);
+        deny.Client = "";
+        await DecideAsync(server, deny);
+        var elsewhere = Make(server, "", Action.Route);
+        (elsewhere.Client, elsewhere.Model, elsewhere.Target) = ("", "", "2");
+        await DecideAsync(server, elsewhere);
+        Assert.Equal("1", (await AskAsync(server, null)).Body.GetProperty("model_version").GetString());
+
+        control.Revoked = true;
+        control.TimeUnixNano++;
+        await DecideAsync(server, control);
+        Assert.Equal("2", (await AskAsync(server, null)).Body.GetProperty("model_version").GetString());
+    }
+
+    [Fact]
     public async Task Route_to_a_fallback_that_is_an_address_asks_that_server()
     {
         await using var decoy = await TestServer.StartAsync(Digits.Replace("version: \"2\"", "version: decoy", StringComparison.Ordinal));

@@ -65,6 +65,23 @@ public sealed class MonitoringDatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task Initialize_TablesOfVersion1_AreBroughtUpToDate()
+    {
+        await using var database = Open();
+        await database.InitializeAsync(TestContext.Current.CancellationToken);
+        await database.WriteAsync((c, t) => c.Database.ExecuteSqlRawAsync("DROP TABLE erased_client; DROP TABLE pending_rearm; UPDATE schema_version SET version = 1", t), TestContext.Current.CancellationToken);
+        await database.InitializeAsync(TestContext.Current.CancellationToken);
+        await database.WriteAsync((context, _) =>
+        {
+            context.ErasedClients.Add(new ErasedClient { Sha256 = "a", ErasedUnixNano = long.MaxValue, UntilUnixNano = 2 });
+            context.PendingRearms.Add(new PendingRearm { IncidentId = "inc-1", Model = "m", Family = Family.Drift, Client = "", Author = "anna", TimeUnixNano = 3 });
+            return Task.CompletedTask;
+        }, TestContext.Current.CancellationToken);
+        Assert.Equal(long.MaxValue, await database.ReadAsync((c, t) => c.ErasedClients.Select(e => e.ErasedUnixNano).SingleAsync(t), TestContext.Current.CancellationToken));
+        Assert.Equal(Family.Drift, await database.ReadAsync((c, t) => c.PendingRearms.Select(r => r.Family).SingleAsync(t), TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task Write_SameOpenKeyTwice_IsRefusedByTheDatabase()
     {
         await using var database = Open();

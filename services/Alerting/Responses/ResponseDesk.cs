@@ -129,7 +129,7 @@ internal sealed class ResponseDesk(
             {
                 foreach (var control in controls)
                 {
-                    context.Audit.Add(Audit(author, $"response.{NameOf(control.Action)}", control.Id, "done", $"client {control.Client} model '{control.Model}' {Describe(control)} until {UnixNano.ToIso(control.ExpiresUnixNano)} ({ModeOf(control)}) {control.Reason}".TrimEnd()));
+                    context.Audit.Add(Audit(author, $"response.{NameOf(control.Action)}", control.Id, "done", $"{(control.Client.Length > 0 ? $"client {control.Client}" : "everyone")} model '{control.Model}' {Describe(control)} until {UnixNano.ToIso(control.ExpiresUnixNano)} ({ModeOf(control)}) {control.Reason}".TrimEnd()));
                 }
 
                 if (controls[0].Incident.Length > 0)
@@ -209,7 +209,9 @@ internal sealed class ResponseDesk(
             return "action: allowed are throttle, deny, coarsen, route";
         }
 
-        if (!Duration.TryParse(request.For ?? "", out var duration) || duration <= TimeSpan.Zero || duration > Controls.MaxDuration)
+        // The way back from a bad version is for everybody, and in a hurry: it needs no more than the model.
+        var isForEveryone = action == Action.Route && string.IsNullOrEmpty(request.Client) && incident is null && model.Length > 0;
+        if (!Duration.TryParse(request.For ?? (isForEveryone ? Duration.Format(Controls.MaxDuration) : ""), out var duration) || duration <= TimeSpan.Zero || duration > Controls.MaxDuration)
         {
             return $"for: a duration with a unit, for example 2h, at most {Duration.Format(Controls.MaxDuration)}";
         }
@@ -226,6 +228,7 @@ internal sealed class ResponseDesk(
         }
 
         clients = request.Client is { Length: > 0 } one ? [Sealed(one)]
+            : isForEveryone ? [""]
             : incident is null ? []
             : incident.Client.Length > 0 ? [incident.Client]
             : incident.Details.Clients;
@@ -254,7 +257,7 @@ internal sealed class ResponseDesk(
                 draft.Decimals = request.Decimals ?? 0;
                 return draft.Decimals is >= 0 and <= 9 ? null : "decimals: 0 (top class only) to 9";
             case Action.Route:
-                draft.Target = request.To is { Length: > 0 } to ? to : ControlTargets.Fallback;
+                draft.Target = request.To is { Length: > 0 } to ? known is null ? to : ControlTargets.Resolve(known, to) : ControlTargets.Fallback;
                 return known is not null ? ControlTargets.Refuse(known, draft.Target) is { } reason ? $"to: {reason}" : null
                     : draft.Target == ControlTargets.Fallback ? null : "to: without a model only fallback is known to every model";
             default:

@@ -2,7 +2,6 @@ using System.CommandLine;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.Hosting;
-using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.AllInOne.Docs;
 
@@ -17,7 +16,7 @@ internal sealed class DocsVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var stale = 0;
-            foreach (var (name, text) in Generate())
+            foreach (var (name, text) in await GenerateAsync(cancellationToken).ConfigureAwait(false))
             {
                 var file = Path.Combine(parsed.GetRequiredValue(output), name);
                 if (File.Exists(file) && await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false) == text)
@@ -42,22 +41,23 @@ internal sealed class DocsVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         return command;
     }
 
-    private List<(string Name, string Text)> Generate()
+    private async Task<List<(string Name, string Text)>> GenerateAsync(CancellationToken cancellationToken)
     {
         using var metrics = new MetricReference();
         var folder = Directory.CreateTempSubdirectory("monitoring-docs-");
         try
         {
-            // A host that is built and never started: every singleton with instruments is made, nothing runs.
-            var configuration = LoadedConfiguration.Parse($"data: {folder.FullName}\napi: {{ listen: ['http://127.0.0.1:0'] }}\n", Path.Combine(folder.FullName, "monitoring.yaml"), []);
-            using var app = (IDisposable)MonitoringHost.Build(configuration, modules);
-            var services = ((Microsoft.AspNetCore.Builder.WebApplication)app).Services;
+            // Not awaited at its end: what was never started is put away at once.
+            var app = DescribedHost.Build(folder.FullName, modules);
+            using var disposal = (IDisposable)app;
+            var services = app.Services;
             _ = services.GetServices<Microsoft.Extensions.Hosting.IHostedService>().ToList();
             return
             [
                 ("configuration.md", ConfigurationReference.Generate()),
                 ("monitors.md", MonitorReference.Generate(services.GetRequiredService<MonitorKinds>())),
                 ("metrics.md", metrics.Generate()),
+                ("openapi.json", await ApiDescription.WriteAsync(app, cancellationToken).ConfigureAwait(false)),
             ];
         }
         finally

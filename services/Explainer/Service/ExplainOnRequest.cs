@@ -18,6 +18,26 @@ internal sealed class ExplainOnRequest(IEventLog log, ModelExplainers explainers
     /// <param name="Method">One of <see cref="ModelExplainer.Methods"/>; kernel-shap when absent.</param>
     internal sealed record Request(string? EventId, int Row, string? Method);
 
+    /// <summary>An explanation as the HTTP API gives it; meanings as in <see cref="Explanation"/>.</summary>
+    /// <param name="Attributions">One value per feature, superpixel or pixel; null where the method gives rows.</param>
+    /// <param name="Image">Address of the drawing; null where there is none.</param>
+    internal sealed record Answer(
+        string Id,
+        string EventId,
+        int Row,
+        string Model,
+        string ModelVersion,
+        string Method,
+        string Output,
+        double Value,
+        double Base,
+        IReadOnlyList<string> Features,
+        IReadOnlyList<float>? Attributions,
+        IReadOnlyList<long>? Shape,
+        IReadOnlyList<string> RowIds,
+        long ModelRows,
+        string? Image);
+
     public async Task<IResult> HandleAsync(Request request, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         var method = request.Method ?? "kernel-shap";
@@ -51,24 +71,22 @@ internal sealed class ExplainOnRequest(IEventLog log, ModelExplainers explainers
                 await store.SaveAsync(id, drawing, cancellationToken).ConfigureAwait(false);
             }
 
-            return Results.Ok(new
-            {
+            return Results.Ok(new Answer(
                 id,
-                eventId = call.Id,
-                row = request.Row,
-                model = call.Model,
-                modelVersion = call.ModelVersion,
+                call.Id,
+                request.Row,
+                call.Model,
+                call.ModelVersion,
                 method,
-                output = explanation.Output,
-                value = explanation.Value,
-                @base = explanation.Base,
-                features = explanation.Features,
-                attributions = explanation.Attributions is { } a ? System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(a.Data.Span).ToArray() : null,
-                shape = explanation.Attributions?.Shape,
-                rowIds = explanation.RowIds,
-                modelRows = explanation.ModelCalls,
-                image = drawing is null ? null : $"/api/explanations/{id}/image",
-            });
+                explanation.Output,
+                explanation.Value,
+                explanation.Base,
+                explanation.Features,
+                explanation.Attributions is { } a ? System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(a.Data.Span).ToArray() : null,
+                explanation.Attributions?.Shape,
+                explanation.RowIds,
+                explanation.ModelCalls,
+                drawing is null ? null : $"/api/explanations/{id}/image"));
         }
         catch (Exception e) when (e is NotSupportedException or RowBudgetException or InvalidDataException)
         {

@@ -7,8 +7,8 @@ using Action = Monitoring.Contracts.Action;
 namespace Monitoring.Inference;
 
 /// <summary>
-/// Judges calls by the decisions of <c>monitoring.controls</c> and by the standing limits, from memory. Calls without a client are never
-/// touched: nobody is blamed. Decisions that are not enforced (dry-run, or <c>controls.enforce</c> off) change nothing that a caller
+/// Judges calls by the decisions of <c>monitoring.controls</c> and by the standing limits, from memory. Calls without a client are
+/// touched only by a route of the model's whole traffic: nobody is blamed. Decisions that are not enforced (dry-run, or <c>controls.enforce</c> off) change nothing that a caller
 /// could see; they are counted, and named in the event.
 /// </summary>
 internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, ControlMetrics metrics, LoadedConfiguration configuration, TimeProvider time) : IReloadable
@@ -29,13 +29,19 @@ internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, Contr
     public Verdict Judge(Door door, string model, string client)
     {
         var controls = ledger.Current;
-        if (client.Length == 0 || (controls.IsEmpty && limits.IsEmpty))
+        if (controls.IsEmpty && (client.Length == 0 || limits.IsEmpty))
         {
             return default;
         }
 
-        var verdict = controls.IsEmpty ? default : Decide(controls, door, model, client);
-        if (!verdict.IsRefused && !limits.IsEmpty && !limits.TryTake(door, model, client, out var wait, out var limit))
+        // What is decided about a client goes before what is decided about everybody.
+        var verdict = client.Length == 0 ? default : Decide(default, controls.Of(client), controls, door, model);
+        if (!verdict.IsRefused)
+        {
+            verdict = Decide(verdict, controls.Everyone, controls, door, model);
+        }
+
+        if (client.Length > 0 && !verdict.IsRefused && !limits.IsEmpty && !limits.TryTake(door, model, client, out var wait, out var limit))
         {
             metrics.Limited(model, limit);
             return new Verdict { Status = 429, RetryAfter = Seconds(wait) };
@@ -46,11 +52,15 @@ internal sealed class ControlGate(ControlLedger ledger, LimitTable limits, Contr
 
     private void ReplaceLimits(IReadOnlyList<LimitConfiguration> next) => limits.Replace(next);
 
-    private Verdict Decide(ControlSet controls, Door door, string model, string client)
+    private Verdict Decide(Verdict verdict, ReadOnlySpan<Control> decisions, ControlSet controls, Door door, string model)
     {
-        var verdict = default(Verdict);
+        if (decisions.IsEmpty)
+        {
+            return verdict;
+        }
+
         var now = EventCapture.UnixNano(time.GetUtcNow());
-        foreach (var control in controls.Of(client))
+        foreach (var control in decisions)
         {
             if (control.ExpiresUnixNano <= now || (control.Model.Length > 0 && control.Model != model))
             {

@@ -28,8 +28,9 @@ internal sealed class GatewayEndpoints(ModelRepository repository, ControlGate g
 
     public void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.Map("/gateway/nginx", NginxAsync).AllowAnonymous();
-        endpoints.Map(EnvoyPrefix + "/{**path}", EnvoyAsync).AllowAnonymous();
+        // Any method, in forms that nginx and Envoy fix: not an API that anyone writes a client for.
+        endpoints.Map("/gateway/nginx", NginxAsync).AllowAnonymous().ExcludeFromDescription();
+        endpoints.Map(EnvoyPrefix + "/{**path}", EnvoyAsync).AllowAnonymous().ExcludeFromDescription();
     }
 
     /// <summary>The model that a path of the protocol calls (v2 <c>…/models/NAME/…/infer</c>, v1 <c>…/models/NAME:predict</c>); null for other paths.</summary>

@@ -26,10 +26,10 @@ internal static class ExchangeEndpoints
 
     public static void MapExchange(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/api/review", ReviewAsync).RequireAuthorization(Policies.View).WithTags("feedback");
+        endpoints.MapGet("/api/review", ReviewAsync).RequireAuthorization(Policies.View).WithTags("feedback").WithSummary("Rows worth a label: uncertain, outlying, flagged and a random sample; as JSON or CSV. Answers go to /feedback.").Produces<ReviewView>().ProducesError(StatusCodes.Status400BadRequest);
 
         // The rows themselves: what clients sent.
-        endpoints.MapGet("/api/export", ExportAsync).RequireAuthorization(Policies.Respond).WithTags("feedback");
+        endpoints.MapGet("/api/export", ExportAsync).RequireAuthorization(Policies.Respond).WithTags("feedback").WithSummary("Rows, predictions, labels and flags of a range, split by time, with manifest and hashes.").Produces<byte[]>(StatusCodes.Status200OK, "application/zip").ProducesError(StatusCodes.Status400BadRequest);
     }
 
     private static async Task<IResult> ReviewAsync(string? model, int? count, int? seed, string? from, string? to, string? format, ClaimsPrincipal user, LoadedConfiguration configuration, IEventLog log, TimeProvider time, CancellationToken cancellationToken)
@@ -49,24 +49,20 @@ internal static class ExchangeEndpoints
             var queue = ReviewQueue.Choose([.. all.Where(r => r.Truth.Length == 0)], wanted, seed ?? 0);
             return format switch
             {
-                null or "json" => Results.Ok(new
-                {
-                    model = chosen,
-                    from = TimeText.Format(start),
+                null or "json" => Results.Ok(new ReviewView(
+                    chosen,
+                    TimeText.Format(start),
                     truncated,
-                    labelled = all.Count(r => r.Truth.Length > 0),
-                    rows = queue.Select(q => new
-                    {
-                        eventId = q.Row.EventId,
-                        row = q.Row.Hit.Row,
-                        reason = q.Reason,
-                        time = TimeText.Format(q.Row.Hit.Entry.TimeUnixNano),
-                        client = q.Row.Client,
-                        predicted = q.Row.Predicted,
-                        confidence = double.IsNaN(q.Row.Confidence) ? (double?)null : q.Row.Confidence,
-                        findings = q.Row.Findings,
-                    }),
-                }),
+                    all.Count(r => r.Truth.Length > 0),
+                    [.. queue.Select(q => new ReviewRow(
+                        q.Row.EventId,
+                        q.Row.Hit.Row,
+                        q.Reason,
+                        TimeText.Format(q.Row.Hit.Entry.TimeUnixNano),
+                        q.Row.Client,
+                        q.Row.Predicted,
+                        double.IsNaN(q.Row.Confidence) ? null : q.Row.Confidence,
+                        q.Row.Findings))])),
                 "csv" => Results.Text(ReviewQueue.Csv(queue), "text/csv"),
                 _ => throw new UsageException("format: json or csv"),
             };

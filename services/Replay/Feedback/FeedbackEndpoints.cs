@@ -25,9 +25,13 @@ internal static class FeedbackEndpoints
 
     public static void MapFeedback(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapPost("/feedback", PostFeedbackAsync).RequireAuthorization(Policies.Publish).WithTags("feedback");
-        endpoints.MapPost("/changes", PostChangesAsync).RequireAuthorization(Policies.Publish).WithTags("feedback");
+        endpoints.MapPost("/feedback", PostFeedbackAsync).RequireAuthorization(Policies.Publish).WithTags("feedback").WithSummary("True labels or values of calls, late: one or an array of up to 10,000, taken whole or not at all.").DescribeBody(typeof(FeedbackItem), orMany: true).Produces<AcceptedView>().ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
+        endpoints.MapPost("/changes", PostChangesAsync).RequireAuthorization(Policies.Publish).WithTags("feedback").WithSummary("Deployments, data jobs and the like, shown beside every curve: one or an array of up to 10,000.").DescribeBody(typeof(ChangeItem), orMany: true).Produces<AcceptedView>().ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
     }
+
+    /// <param name="Accepted">How many.</param>
+    /// <param name="Ids">Their ids, in order.</param>
+    internal sealed record AcceptedView(int Accepted, IReadOnlyList<string> Ids);
 
     internal sealed record FeedbackItem(string? Id, string? Model, string? EventId, string? RequestId, int Row, JsonElement? Label, double? Value, string? Author, DateTimeOffset? Time);
 
@@ -76,7 +80,7 @@ internal static class FeedbackEndpoints
             return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status503ServiceUnavailable);
         }
 
-        return Results.Json(new { accepted = ids.Count, ids });
+        return Results.Json(new AcceptedView(ids.Count, ids));
     }
 
     private static (string Id, string Model, long Time, IMessage Message) Read(FeedbackItem item, string where, ClaimsPrincipal user, TimeProvider time)

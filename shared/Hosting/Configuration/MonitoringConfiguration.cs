@@ -156,6 +156,25 @@ public sealed record StorageConfiguration
 
     [Description("Connection string, for postgresql.")]
     public SecretReference? ConnectionString { get; init; }
+
+    [Description("How long the database keeps what is over. Open and held incidents, and what belongs to them, are never removed.")]
+    public DatabaseRetentionConfiguration Retention { get; init; } = new();
+}
+
+/// <summary>Section <c>storage.retention</c>.</summary>
+public sealed record DatabaseRetentionConfiguration
+{
+    [Description("Closed incidents with their findings, notes, messages and evidence, counted from their closing; ended silences too.")]
+    public TimeSpan Incidents { get; init; } = TimeSpan.FromDays(730);
+
+    [Description("Events that closed incidents pinned, counted from the closing: what clients sent.")]
+    public TimeSpan Evidence { get; init; } = TimeSpan.FromDays(180);
+
+    [Description("Messages to receivers that are finished, counted from then.")]
+    public TimeSpan Notifications { get; init; } = TimeSpan.FromDays(180);
+
+    [Description("What people did. What was removed is itself written here.")]
+    public TimeSpan Audit { get; init; } = TimeSpan.FromDays(730);
 }
 
 /// <summary>Databases.</summary>

@@ -26,13 +26,13 @@ public interface IResponses
 
 /// <summary>A wish to contain a client. Absent values take the defaults named.</summary>
 /// <param name="Action">throttle, deny, coarsen or route.</param>
-/// <param name="Client">The client's own name or its sealed id; absent with <paramref name="Incident"/>: all clients of the incident.</param>
+/// <param name="Client">The client's own name or its sealed id; absent with <paramref name="Incident"/>: all clients of the incident; absent with route and <paramref name="Model"/>: everybody.</param>
 /// <param name="Incident">Id of the incident that it answers; its model is taken where <paramref name="Model"/> is absent.</param>
 /// <param name="Model">Model; absent: all models.</param>
 /// <param name="For">How long, for example <c>2h</c>; at most <c>controls.maxDuration</c>.</param>
 /// <param name="Rate">throttle: calls a second (1).</param>
 /// <param name="Decimals">coarsen: decimals kept, 0 for the top class only (0).</param>
-/// <param name="To">route: a version of the model, or <c>fallback</c> (fallback).</param>
+/// <param name="To">route: a version of the model, <c>previous</c> (the first of its <c>versions</c>, else the fallback), or <c>fallback</c> (fallback).</param>
 /// <param name="Reason">Why, for the audit.</param>
 /// <param name="DryRun">Record only, whatever the configuration says.</param>
 public sealed record ResponseRequest(
@@ -73,7 +73,7 @@ public sealed record ResponseResult(ResponseOutcome Outcome, string Detail, IRea
 /// <summary>A decision as people see it.</summary>
 /// <param name="Id">Id.</param>
 /// <param name="Action">throttle, deny, coarsen, route.</param>
-/// <param name="Client">Sealed id.</param>
+/// <param name="Client">Sealed id; empty for everybody.</param>
 /// <param name="Model">Model; empty for all.</param>
 /// <param name="Parameter">In words: <c>1 call/s</c>, <c>2 decimals</c>, <c>to version 6</c>; empty for deny.</param>
 /// <param name="State">active, expired, lifted.</param>

@@ -12,7 +12,8 @@ internal static class HealthEndpoints
 
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/health/live", () => Results.Json(new { live = true })).AllowAnonymous();
+        endpoints.MapGet("/health/live", () => Results.Json(new LiveView(true)))
+            .AllowAnonymous().WithTags("operation").WithSummary("The process answers.").Produces<LiveView>();
         endpoints.MapGet("/health/ready", async (HttpContext context) =>
         {
             var checks = context.RequestServices.GetServices<IReadinessCheck>();
@@ -25,9 +26,15 @@ internal static class HealthEndpoints
                 results[check.Name] = reason ?? "ok";
             }
 
-            return Results.Json(new { ready, checks = results }, statusCode: ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
-        }).AllowAnonymous();
+            return Results.Json(new ReadyView(ready, results), statusCode: ready ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        }).AllowAnonymous().WithTags("operation").WithSummary("Ready for work, or 503 with what is not.").Produces<ReadyView>().Produces<ReadyView>(StatusCodes.Status503ServiceUnavailable);
     }
+
+    private sealed record LiveView(bool Live);
+
+    /// <param name="Ready">All checks are ok.</param>
+    /// <param name="Checks">By name: ok, or why not.</param>
+    private sealed record ReadyView(bool Ready, IReadOnlyDictionary<string, string> Checks);
 
     private static async Task<string?> RunAsync(IReadinessCheck check, CancellationToken cancellationToken)
     {

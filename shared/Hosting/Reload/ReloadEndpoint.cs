@@ -12,5 +12,7 @@ internal static class ReloadEndpoint
         {
             var result = await reloader.ReloadAsync(token).ConfigureAwait(false);
             return Results.Json(result, statusCode: result.Errors.Count == 0 ? StatusCodes.Status200OK : StatusCodes.Status400BadRequest);
-        }).RequireAuthorization(Policies.Admin).WithTags("administration");
+        }).RequireAuthorization(Policies.Admin).WithTags("administration")
+            .WithSummary("Read the configuration again; a bad one is refused whole and the old one stays.")
+            .Produces<ReloadResult>().Produces<ReloadResult>(StatusCodes.Status400BadRequest);
 }

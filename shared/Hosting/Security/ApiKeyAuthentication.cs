@@ -20,6 +20,7 @@ internal sealed class ApiKeyAuthentication(
     CurrentConfiguration configuration) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "ApiKey";
+    public const string HeaderName = "X-Api-Key";
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -53,7 +54,7 @@ internal sealed class ApiKeyAuthentication(
 
     private string? ReadKey()
     {
-        if (Request.Headers.TryGetValue("X-Api-Key", out var header) && header.Count == 1)
+        if (Request.Headers.TryGetValue(HeaderName, out var header) && header.Count == 1)
         {
             return header[0];
         }

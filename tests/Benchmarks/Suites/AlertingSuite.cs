@@ -20,8 +20,8 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// <c>alerting [--rate N] [--seconds N] [--models N]</c>: findings at a steady rate, each new model opening an incident; time from just before the
-/// append to the webhook's arrival at a receiver in this process.
+/// <c>alerting [--rate N] [--seconds N] [--models N] [--burst N] [--failures P]</c>: findings at a steady rate (or in bursts of N), each new model opening an incident; time from just before the
+/// append to the webhook's first arrival at a receiver in this process, which refuses a share P of the calls with 503; processor time and the largest managed heap beside it.
 /// </summary>
 internal static class AlertingSuite
 {
@@ -30,6 +30,10 @@ internal static class AlertingSuite
         var rate = int.Parse(arguments["rate", "1000"], CultureInfo.InvariantCulture);
         var seconds = int.Parse(arguments["seconds", "20"], CultureInfo.InvariantCulture);
         var models = int.Parse(arguments["models", "2000"], CultureInfo.InvariantCulture);
+        var burst = int.Parse(arguments["burst", "1"], CultureInfo.InvariantCulture);
+        var failures = double.Parse(arguments["failures", "0"], CultureInfo.InvariantCulture);
+        var calls = 0;
+        var refused = 0;
         using var directory = new TemporaryDirectory();
         var appended = new ConcurrentDictionary<string, long>(StringComparer.Ordinal);
         var latencies = new ConcurrentQueue<double>();
@@ -42,6 +46,16 @@ internal static class AlertingSuite
         {
             var arrived = Stopwatch.GetTimestamp();
             using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
+
+            // Evenly spread over the calls, whoever makes them.
+            var call = Interlocked.Increment(ref calls);
+            if (Math.Floor(call * failures) > Math.Floor((call - 1) * failures))
+            {
+                Interlocked.Increment(ref refused);
+                context.Response.StatusCode = 503;
+                return;
+            }
+
             if (appended.TryGetValue(body.RootElement.GetProperty("data").GetProperty("model").GetString()!, out var start))
             {
                 latencies.Enqueue(Stopwatch.GetElapsedTime(start, arrived).TotalMilliseconds);
@@ -71,10 +85,15 @@ internal static class AlertingSuite
 
         var total = rate * seconds;
         var sent = 0;
+        var heapBefore = GC.GetTotalMemory(forceFullCollection: true);
+        var heapMost = heapBefore;
+        using var self = Process.GetCurrentProcess();
+        var processor = self.TotalProcessorTime;
         var clock = Stopwatch.StartNew();
         while (sent < total)
         {
-            var due = Math.Min(total, (int)(clock.Elapsed.TotalSeconds * rate));
+            var due = Math.Min(total, (int)(clock.Elapsed.TotalSeconds * rate) / burst * burst);
+            heapMost = Math.Max(heapMost, GC.GetTotalMemory(forceFullCollection: false));
             if (due > sent)
             {
                 await SendAsync(sent, due - sent, "m");
@@ -87,6 +106,9 @@ internal static class AlertingSuite
         var took = clock.Elapsed.TotalSeconds;
         var incidents = Math.Min(models, total);
         await Eventually.TrueAsync(() => latencies.Count >= incidents, "every incident told", TimeSpan.FromSeconds(60));
+        self.Refresh();
+        var spent = self.TotalProcessorTime - processor;
+        var heapAfter = GC.GetTotalMemory(forceFullCollection: true);
         var sorted = latencies.Order().ToArray();
         var result = new
         {
@@ -97,6 +119,13 @@ internal static class AlertingSuite
             findings = total,
             findingsPerSecond = total / took,
             incidents,
+            burst,
+            refused,
+            processorSeconds = spent.TotalSeconds,
+            processorMillisecondsPerFinding = spent.TotalMilliseconds / total,
+            heapBeforeMiB = heapBefore / 1048576.0,
+            heapMostMiB = heapMost / 1048576.0,
+            heapAfterMiB = heapAfter / 1048576.0,
             findingToWebhookP50Ms = sorted[sorted.Length / 2],
             findingToWebhookP99Ms = sorted[(int)(sorted.Length * 0.99)],
             findingToWebhookMaxMs = sorted[^1],

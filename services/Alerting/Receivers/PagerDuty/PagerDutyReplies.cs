@@ -18,7 +18,8 @@ internal static class PagerDutyReplies
     private const int MaxBody = 256 * 1024;
 
     public static void MapPagerDutyReplies(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapPost("/api/receivers/{name}/pagerduty", ReceiveAsync).AllowAnonymous().WithMetadata(new BodyLimit(MaxBody)).WithTags("receivers");
+        endpoints.MapPost("/api/receivers/{name}/pagerduty", ReceiveAsync).AllowAnonymous().WithMetadata(new BodyLimit(MaxBody)).WithTags("receivers")
+            .WithSummary("PagerDuty's webhook (version 3): acknowledgements and resolutions come back; its signature is the credential.").Produces(StatusCodes.Status202Accepted);
 
     private static async Task<IResult> ReceiveAsync(string name, HttpRequest request, AlertingSettings settings, IncidentActions actions, CancellationToken cancellationToken)
     {
