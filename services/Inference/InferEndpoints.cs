@@ -40,10 +40,10 @@ internal sealed class InferEndpoints(
         endpoints.MapGet("/v2/models", c => WriteAsync(c, 200, new { models = repository.Models.Select(m => m.Name).Order(StringComparer.Ordinal) })).RequireAuthorization(Policies.Publish).Describe("Names of the models.", Tag);
         foreach (var path in new[] { "/v2/models/{model}", "/v2/models/{model}/versions/{version}" })
         {
-            endpoints.MapGet(path, c => GuardAsync(c, ModelAsync)).RequireAuthorization(Policies.Publish).Describe("A model's versions, inputs and outputs.", Tag, response: typeof(ModelBody)).ProducesError(StatusCodes.Status404NotFound);
+            endpoints.MapGet(path, c => GuardAsync(c, ModelAsync)).RequireAuthorization(Policies.Publish).Describe("A model's versions, inputs and outputs.", Tag, response: typeof(DescribedBodies.ModelBody)).ProducesError(StatusCodes.Status404NotFound);
             endpoints.MapGet(path + "/ready", c => GuardAsync(c, ModelReadyAsync)).AllowAnonymous().Describe("The model is ready, or 400.", Tag);
             var infer = endpoints.MapPost(path + "/infer", InferAsync)
-                .Describe("Ask a model. Open Inference Protocol v2, binary tensors by the header Inference-Header-Content-Length.", Tag, response: typeof(InferAnswerBody), request: typeof(InferBody), contentTypes: ["application/json", "application/octet-stream"])
+                .Describe("Ask a model. Open Inference Protocol v2, binary tensors by the header Inference-Header-Content-Length.", Tag, response: typeof(DescribedBodies.InferAnswerBody), request: typeof(DescribedBodies.InferBody), contentTypes: ["application/json", "application/octet-stream"])
                 .ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status403Forbidden, StatusCodes.Status404NotFound, StatusCodes.Status429TooManyRequests, StatusCodes.Status503ServiceUnavailable);
             if (configuration.Value.Api is { Keys.Count: 0, Oidc: null })
             {

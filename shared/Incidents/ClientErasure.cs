@@ -194,7 +194,7 @@ public sealed class ClientErasure(MonitoringDatabase database, ClientSealer seal
     [
         $"records of the log from before, under the sealed id, until log.retentionAge ({Duration.Format(configuration.Value.Log.RetentionAge)}); the seal is not opened for anybody until then",
         "checkpoints of monitors that count by client, under the sealed id, until the monitor forgets the client",
-        "decisions about the client on monitoring.controls, until they expire",
+        "decisions about the client on monitoring.controls, under the sealed id, with the reasons that people wrote: the topic keeps the newest record of every decision",
         "drawings of explanations in the artifact folder, which name no client",
         "messages that receivers already got, evidence bundles that were exported, backups of the database",
     ];

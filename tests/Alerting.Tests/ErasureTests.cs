@@ -111,7 +111,7 @@ public sealed class ErasureTests
         (await http.PostAsJsonAsync($"/api/incidents/{incident}/note", new { text = $"called {Name} twice" }, Token)).EnsureSuccessStatusCode();
         (await http.PostAsJsonAsync("/api/silences", new { client = id, @for = "2h", reason = $"{Name} is a friend" }, Token)).EnsureSuccessStatusCode();
         (await http.PostAsJsonAsync($"/api/clients/{id}/reveal", new { reason = $"is it {Name}?" }, Token)).EnsureSuccessStatusCode();
-        (await http.PostAsJsonAsync("/api/responses", new { action = "throttle", client = Name, @for = "1h", incident, reason = $"{Name} is fast" }, Token)).EnsureSuccessStatusCode();
+        (await http.PostAsJsonAsync("/api/responses", new { action = "throttle", client = Name, @for = "1h", incident, reason = "too fast" }, Token)).EnsureSuccessStatusCode();
         (await http.PostAsJsonAsync($"/api/incidents/{incident}/hold", new { held = true }, Token)).EnsureSuccessStatusCode();
 
         // Held: refused, said so, nothing changed.

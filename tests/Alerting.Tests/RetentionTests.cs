@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Alerting.Incidents;
 using Monitoring.Contracts;
+using Monitoring.Hosting.Configuration;
 using Monitoring.Storage;
 using Monitoring.TestKit;
 using Monitoring.TestKit.Servers;
@@ -16,21 +19,41 @@ public sealed class RetentionTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public Task Sqlite_OldAndOverIsRemovedOpenAndHeldStays() => RemoveAsync("{ retention: { incidents: 365d, evidence: 30d, notifications: 30d, audit: 365d } }");
+    public async Task Sqlite_OldAndOverIsRemovedOpenAndHeldStays()
+    {
+        using var directory = new TemporaryDirectory();
+        await using var database = MonitoringDatabase.OpenSqlite(directory.File("monitoring.db"), survivesPowerCut: false, TimeProvider.System);
+        await RemoveAsync(database);
+    }
 
     [Fact]
     public async Task PostgreSql_OldAndOverIsRemovedOpenAndHeldStays()
     {
         await using var postgres = await PostgresServer.StartAsync();
-        using var directory = new TemporaryDirectory();
-        await File.WriteAllTextAsync(directory.File("pg"), postgres.ConnectionString, Token);
-        await RemoveAsync($"{{ kind: postgresql, connectionString: \"file:{directory.File("pg")}\", retention: {{ incidents: 365d, evidence: 30d, notifications: 30d, audit: 365d }} }}");
+        await using var database = MonitoringDatabase.OpenPostgreSql(postgres.ConnectionString, TimeProvider.System);
+        await RemoveAsync(database);
     }
 
-    private static async Task RemoveAsync(string storage)
+    private static async Task RemoveAsync(MonitoringDatabase database)
     {
-        await using var harness = await AlertingHarness.StartAsync($"storage: {storage}\nalerting: {{ resolveAfter: 3650d }}");
-        await harness.Database.WriteAsync(
+        await using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        var factory = services.GetRequiredService<IMeterFactory>();
+        var metrics = new AlertingMetrics(factory, new IncidentMetrics(factory));
+        var counted = new ConcurrentDictionary<string, long>(StringComparer.Ordinal);
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Meter == metrics.Meter && instrument.Name == "monitoring_alerting_retired_rows")
+            {
+                l.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((_, value, tags, _) => counted.AddOrUpdate((string)tags[0].Value!, value, (_, sum) => sum + value));
+        listener.Start();
+        var days = TimeSpan.FromDays(30);
+        var configuration = new MonitoringConfiguration { Storage = new StorageConfiguration { Retention = new DatabaseRetentionConfiguration { Incidents = TimeSpan.FromDays(365), Evidence = days, Notifications = days, Audit = TimeSpan.FromDays(365) } } };
+        await database.InitializeAsync(Token);
+        await database.WriteAsync(
             (context, _) =>
             {
                 Add(context, "inc-old", closedDaysAgo: 800);
@@ -51,7 +74,7 @@ public sealed class RetentionTests
             },
             Token);
 
-        await harness.App.Services.GetRequiredService<DatabaseRetention>().RemoveAsync(Token);
+        await new DatabaseRetention(database, new AlertingSettings(configuration, "local"), metrics, TimeProvider.System).RemoveAsync(Token);
 
         string[] kept = ["inc-attack", "inc-held", "inc-inhibited", "inc-member", "inc-open", "inc-over-member", "inc-over-storm", "inc-storm", "inc-unsent", "inc-young"];
         Assert.Equal(kept, await ListAsync(c => c.Incidents.Select(i => i.Id)));
@@ -64,15 +87,12 @@ public sealed class RetentionTests
         Assert.Equal(["running"], await ListAsync(c => c.Silences.Select(s => s.Reason)));
         Assert.Equal(["inc-held", "inc-inhibited", "inc-open", "inc-open/event", "inc-storm"], await ListAsync(c => c.Audit.Where(a => a.Action == "test").Select(a => a.Target)));
 
-        var audit = await harness.Database.ReadAsync((c, t) => c.Audit.Where(a => a.Action == "retention.remove").ToListAsync(t), Token);
+        var audit = await database.ReadAsync((c, t) => c.Audit.Where(a => a.Action == "retention.remove").ToListAsync(t), Token);
         Assert.Equal(["audit 7 older than 365d", "evidence 5 older than 30d", "incidents 1 older than 365d", "notifications 6 older than 30d", "silences 1 older than 365d"], audit.Select(a => $"{a.Target} {a.Detail}").Order(StringComparer.Ordinal));
         Assert.All(audit, a => Assert.Equal(("monitoring", "done"), (a.Actor, a.Outcome)));
-        using var http = new HttpClient { BaseAddress = new Uri(harness.App.Urls.First()) };
-        var metrics = await http.GetStringAsync("/metrics", Token);
-        Assert.Contains("monitoring_alerting_retired_rows_total{kind=\"evidence\"} 5", metrics, StringComparison.Ordinal);
-        Assert.Contains("monitoring_alerting_retired_rows_total{kind=\"incidents\"} 1", metrics, StringComparison.Ordinal);
+        Assert.Equal(["audit 7", "evidence 5", "incidents 1", "notifications 6", "silences 1"], counted.Select(c => $"{c.Key} {c.Value}").Order(StringComparer.Ordinal));
 
-        Task<List<string>> ListAsync(Func<MonitoringDbContext, IQueryable<string>> of) => harness.Database.ReadAsync(async (c, t) =>
+        Task<List<string>> ListAsync(Func<MonitoringDbContext, IQueryable<string>> of) => database.ReadAsync(async (c, t) =>
         {
             var found = await of(c).ToListAsync(t);
             found.Sort(StringComparer.Ordinal);

@@ -26,7 +26,7 @@ internal sealed class EventsEndpoint(ModelRepository repository, EventCapture ca
 
     public void Map(IEndpointRouteBuilder endpoints) => endpoints.MapPost("/events", PostAsync)
         .RequireAuthorization(Policies.Publish)
-        .Describe("Calls that another server answered: CloudEvents of KServe's and Seldon's loggers in any mode, or a plain JSON body with model, inputs and outputs. 200 to KServe's agent, else 202.", "calls", StatusCodes.Status202Accepted, null, typeof(InferBody), "application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
+        .Describe("Calls that another server answered: CloudEvents of KServe's and Seldon's loggers in any mode, or a plain JSON body with model, inputs and outputs. 200 to KServe's agent, else 202.", "calls", StatusCodes.Status202Accepted, null, typeof(DescribedBodies.InferBody), "application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
         .ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
 
     /// <summary>Takes a CloudEvent that came another way than over HTTP. Returns when it is on disk, or joined with its other half there.</summary>
