@@ -70,7 +70,11 @@ public sealed class FeedbackTests
         // The label itself stands at the finding's offset, among the calls.
         var at = await log.ReadAsync(Topics.InferenceEvents, found.Position.InputPartition, found.Position.InputOffset, found.Position.InputOffset + 1, TestContext.Current.CancellationToken).SingleAsync(TestContext.Current.CancellationToken);
         Assert.Equal("credit", InferenceEvent.Parser.ParseFrom(at.Value!.Value.Span).Label.Model);
-        Assert.Contains(group.Status().Single(s => s.Kind == "performance" && s.Measures.Any(m => m.Name == "labels-joined" && m.Value > 0)).Measures, m => m.Name == "accuracy");
+
+        // The finding is in the log before the status of its batch is shown.
+        await Eventually.TrueAsync(
+            () => group.Status().Any(s => s.Kind == "performance" && s.Measures.Any(m => m.Name == "labels-joined" && m.Value > 0) && s.Measures.Any(m => m.Name == "accuracy")),
+            "the measures are shown");
         await app.StopAsync(TestContext.Current.CancellationToken);
     }
 

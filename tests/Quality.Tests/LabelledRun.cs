@@ -31,10 +31,10 @@ internal sealed class LabelledRun : IObservationSink
 
     public double Measure(string name, string segment = "") => Monitor.Measures.Single(m => m.Name == name && m.Segment == segment).Value;
 
-    public static async Task<LabelledRun> CreateAsync(IMonitorKind kind, ModelDescription model, float[] reference, Dictionary<string, string> options)
+    public static async Task<LabelledRun> CreateAsync(IMonitorKind kind, ModelDescription model, float[] reference, Dictionary<string, string> options, float[][]? outputs = null, float[]? labels = null)
     {
         var parsed = MonitorOptions.Create(kind, options);
-        var data = ReferenceData.Split(ReferenceData.FromMatrix(model, reference, reference.Length / model.Width));
+        var data = ReferenceData.Split(ReferenceData.FromMatrix(model, reference, reference.Length / model.Width, outputs), labels: labels);
         var fitted = await kind.FitAsync(new FitContext(model, data, parsed, 1), TestContext.Current.CancellationToken);
         return new LabelledRun(kind, model, new MonitorContext("m", model, parsed, fitted.Bytes, 1));
     }
@@ -43,7 +43,7 @@ internal sealed class LabelledRun : IObservationSink
     public void Call(string id, float[] input, float[] output, long time = 0, bool isDraw = true, string requestId = "")
     {
         var rows = new RowBatch(_model, input, [output], [new RowInfo(id, 1, 1, "", time, _offset++, 0, 0, isDraw)], [new InferenceEvent { Id = id, Model = "m", RequestId = requestId }]);
-        Monitor.Apply(rows, 0, MonitorScores.Empty, this);
+        Monitor.Apply(rows, 0, Monitor.ScoreAsync(rows, TestContext.Current.CancellationToken).AsTask().GetAwaiter().GetResult(), this);
     }
 
     public void Label(string id, double truth, long time = 0) => Label(new TrueLabel { FeedbackId = "f" + id, Model = "m", EventId = id, Label = truth.ToString(CultureInfo.InvariantCulture) }, time);

@@ -47,6 +47,15 @@ internal sealed class PromisedCbpeMonitor(ModelDescription model, int output, Is
         sink.Evidence("objective", _evidence.LogEvidence, _evidence.SinceOffset, _evidence.SinceTime);
     }
 
+    public void Rearm(string client)
+    {
+        if (client.Length == 0)
+        {
+            _evidence.Restart();
+            _dirty = true;
+        }
+    }
+
     public void Describe(AlarmContext alarm, FindingDetails details)
     {
         details.Variable = "accuracy";

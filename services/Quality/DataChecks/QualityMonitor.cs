@@ -102,6 +102,22 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
         }
     }
 
+    public void Rearm(string client)
+    {
+        if (client.Length > 0)
+        {
+            return;
+        }
+
+        _checks.Clear();
+        foreach (ref var run in _runs.AsSpan())
+        {
+            run = new Run { Last = float.NaN };
+        }
+
+        _dirty = true;
+    }
+
     public void Describe(AlarmContext alarm, FindingDetails details)
     {
         var colon = alarm.Subject.IndexOf(':', StringComparison.Ordinal);

@@ -77,6 +77,16 @@ internal sealed class FairnessMonitor : ILabelledMonitor, IMonitorState
         }
     }
 
+    public void Rearm(string client)
+    {
+        foreach (var evidence in client.Length == 0 ? _state.SelectMany(s => s.Evidence) : [])
+        {
+            evidence.Restart();
+        }
+
+        _dirty = true;
+    }
+
     public void Describe(AlarmContext alarm, FindingDetails details)
     {
         var parts = alarm.Subject.Split('/');

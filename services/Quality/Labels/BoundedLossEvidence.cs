@@ -13,6 +13,9 @@ internal sealed class BoundedLossEvidence
     private readonly double _mean;
     private readonly double[] _values = new double[s_bets.Length];
 
+    /// <summary>The CUSUM of the boldest bet, C ← r·max(C, 1): below 1 nothing is left of what came before.</summary>
+    private double _strongest;
+
     /// <param name="mean">m in (0, 1).</param>
     public BoundedLossEvidence(double mean)
     {
@@ -36,8 +39,7 @@ internal sealed class BoundedLossEvidence
     /// <summary>Takes a loss in [0, 1] at a place of the log.</summary>
     public void Update(double loss, long offset, long time)
     {
-        // At rest SR hovers about 1/(1 − E r): what begins from there is new.
-        if (Draws == 0 || _values[2] < 1)
+        if (Draws == 0 || _strongest < 1)
         {
             (Draws, SinceOffset, SinceTime) = (0, offset, time);
         }
@@ -47,12 +49,21 @@ internal sealed class BoundedLossEvidence
             _values[i] = Math.Min((1 + (s_bets[i] / _mean * (loss - _mean))) * (_values[i] + 1), Saturation);
         }
 
+        _strongest = Math.Min((1 + (s_bets[^1] / _mean * (loss - _mean))) * Math.Max(_strongest, 1), Saturation);
         Draws++;
+    }
+
+    /// <summary>Begins anew, from 0.</summary>
+    public void Restart()
+    {
+        Array.Clear(_values);
+        _strongest = 0;
+        Draws = 0;
     }
 
     public void Save(CanonicalWriter writer)
     {
-        writer.WriteDoubles(_values);
+        writer.WriteDoubles([.. _values, _strongest]);
         writer.WriteCount(Draws);
         writer.WriteSigned(SinceOffset);
         writer.WriteSigned(SinceTime);
@@ -62,12 +73,13 @@ internal sealed class BoundedLossEvidence
     public void Restore(ref CanonicalReader reader)
     {
         var values = reader.ReadDoubles();
-        if (values.Length != _values.Length || !values.All(v => v >= 0 && v <= Saturation))
+        if (values.Length != _values.Length + 1 || !values.All(v => v >= 0 && v <= Saturation))
         {
             throw new InvalidDataException("state of other evidence");
         }
 
-        values.CopyTo(_values, 0);
+        values.AsSpan(0, _values.Length).CopyTo(_values);
+        _strongest = values[^1];
         Draws = reader.ReadCount();
         SinceOffset = reader.ReadSigned();
         SinceTime = reader.ReadSigned();

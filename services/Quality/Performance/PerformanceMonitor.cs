@@ -88,6 +88,15 @@ internal sealed class PerformanceMonitor : ILabelledMonitor, IMonitorState
         }
     }
 
+    public void Rearm(string client)
+    {
+        if (client.Length == 0)
+        {
+            _evidence?.Restart();
+            _dirty = true;
+        }
+    }
+
     public void Describe(AlarmContext alarm, FindingDetails details)
     {
         details.Variable = _promise!.Metric;

@@ -121,15 +121,18 @@ internal sealed class ReportSource(IReadOnlyList<IServiceModule> modules)
     private static async Task<ReportSample> SampleAsync(IEventLog log, RowBatch rows, string name, CancellationToken cancellationToken)
     {
         var sample = new ReportSample(name, rows.Inputs.ToArray(), rows.Count);
-        if (rows.Model.IndexOf(OutputRole.Probabilities) is >= 0 and var p && rows.HasOutput(p))
+        if (rows.Model.IndexOf(OutputRole.Probabilities) is >= 0 and var p && Answered(p))
         {
             var width = rows.Model.Outputs[p].Width;
             sample = sample.WithProbabilities(width == 1 ? Both(rows.Outputs(p).ToArray()) : rows.Outputs(p).ToArray(), Math.Max(2, width));
         }
-        else if (rows.Model.IndexOf(OutputRole.Regression) is >= 0 and var v && rows.HasOutput(v))
+        else if (rows.Model.IndexOf(OutputRole.Regression) is >= 0 and var v && Answered(v))
         {
             sample = sample with { Values = [.. Enumerable.Range(0, rows.Count).Select(r => (double)rows.Output(v, r)[0])] };
         }
+
+        // Calls that were logged without their answers have none: the model gives them again.
+        bool Answered(int output) => rows.HasOutput(output) && rows.Outputs(output).Span.ContainsAnyExcept(float.NaN);
 
         // The last word about a row counts.
         var truth = new Dictionary<(string Call, int Row), double>();

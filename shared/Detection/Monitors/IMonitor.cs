@@ -35,6 +35,14 @@ public interface IMonitor
     /// <summary>What it measures now, for pages and metrics.</summary>
     IReadOnlyList<MonitorMeasure> Measures => [];
 
+    /// <summary>
+    /// A person closed an incident about the model's traffic (<paramref name="client"/> is empty) or about one client, at this place of the log: evidence that the monitor holds itself begins anew.
+    /// Evidence that the runtime keeps does so without it.
+    /// </summary>
+    void Rearm(string client)
+    {
+    }
+
     /// <summary>Called while an alarm becomes a finding, in log order: add measures, samples, clients, or a better sentence.</summary>
     void Describe(AlarmContext alarm, FindingDetails details)
     {

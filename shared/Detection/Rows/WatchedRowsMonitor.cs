@@ -102,6 +102,14 @@ internal class WatchedRowsMonitor : IMonitor, IMonitorState
         }
     }
 
+    public void Rearm(string client)
+    {
+        foreach (var part in Parts)
+        {
+            part.Monitor.Rearm(client);
+        }
+    }
+
     public void Describe(AlarmContext alarm, FindingDetails details)
     {
         ArgumentNullException.ThrowIfNull(alarm);

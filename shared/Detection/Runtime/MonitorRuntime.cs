@@ -349,6 +349,7 @@ internal sealed class MonitorRuntime : IObservationSink
             _alarmed.Remove(client);
         }
 
+        _monitor.Rearm(client);
         _changed = true;
         _digest = StableHash.Combine(_digest, StableHash.Combine(StableHash.Of(client), (ulong)offset));
     }

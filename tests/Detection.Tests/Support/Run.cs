@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
+using Monitoring.Quality;
 using Monitoring.TestKit;
 
 namespace Monitoring.Detection.Tests.Support;
@@ -15,7 +16,7 @@ internal sealed class Run : IDisposable
     private readonly TemporaryDirectory _folder = new();
     private readonly ServiceProvider _provider = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly DetectionMetrics _metrics;
-    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind(), new VersionKind()]);
+    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind(), new VersionKind(), new PerformanceKind(), new FairnessKind()]);
     private long _epoch;
 
     public Run(MonitorGroupConfiguration? configuration = null, int parallelism = 1, int checkpointRecords = 300)

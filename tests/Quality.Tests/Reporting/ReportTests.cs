@@ -1,6 +1,14 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using Google.Protobuf;
+using Microsoft.Extensions.Logging.Abstractions;
+using Monitoring.Contracts;
 using Monitoring.Detection;
+using Monitoring.EventLog;
+using Monitoring.Hosting;
+using Monitoring.Hosting.Tables;
 using Monitoring.Quality.Reporting;
 using Monitoring.TestKit;
 
@@ -8,6 +16,7 @@ namespace Monitoring.Quality.Tests.Reporting;
 
 public sealed class ReportTests
 {
+    private static readonly IServiceModule[] s_modules = [new QualityModule()];
     private static readonly string s_demo = Path.Combine(AppContext.BaseDirectory, "Demo");
 
     [Fact]
@@ -257,6 +266,96 @@ public sealed class ReportTests
         Assert.Contains(message, error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_range_of_the_log_gives_what_its_rows_as_files_give()
+    {
+        using var directory = new TemporaryDirectory();
+        var config = directory.File("monitoring.yaml");
+        await File.WriteAllTextAsync(config, $$"""
+            data: data
+            models:
+              - name: flights
+                onnx: { path: {{Demo("flights.onnx")}} }
+                schema: {{Demo("flights.schema.json")}}
+                reference: {{Demo("flights-population.X.npy")}}
+                monitors: [{ kind: quality }]
+            """, TestContext.Current.CancellationToken);
+        const int rows = 400;
+        NpyFile usual = NpyFile.Read(Demo("flights-population.X.npy")), other = NpyFile.Read(Demo("flights-other.X.npy"));
+        var truth = NpyFile.Read(Demo("flights-other.y.npy")).Values;
+        string from, to;
+        var loaded = CheckVerb.Load(config, s_modules);
+        await using (var log = EventLogFactory.Create(loaded, TimeProvider.System, NullLoggerFactory.Instance))
+        {
+            await log.EnsureTopicAsync(new TopicDefinition(Topics.InferenceEvents, 2), TestContext.Current.CancellationToken);
+            await log.EnsureTopicAsync(new TopicDefinition(Topics.Feedback, 1), TestContext.Current.CancellationToken);
+            await AppendAsync(log, usual, "before", loaded.Value.Models[0].Version);
+            from = await NowAsync();
+            await AppendAsync(log, other, "in", loaded.Value.Models[0].Version);
+            to = await NowAsync();
+            await AppendAsync(log, usual, "after", loaded.Value.Models[0].Version);
+
+            // Labels come late, one of them twice: its last word counts.
+            await log.AppendAsync(Topics.Feedback, Feedback(0, 1 - truth[0]), TestContext.Current.CancellationToken);
+            await log.AppendAsync(Topics.Feedback, [.. Enumerable.Range(0, rows).Select(i => Feedback(i, truth[i]))], TestContext.Current.CancellationToken);
+        }
+
+        WriteNpy(directory.File("in.X.npy"), other.Values.AsSpan(0, rows * other.Width), other.Width);
+        WriteNpy(directory.File("in.y.npy"), truth.AsSpan(0, rows), 1);
+        string page = directory.File("r.html"), ranged = directory.File("ranged.json"), filed = directory.File("filed.json");
+        Assert.Equal(0, await RunAsync(["--config", config, "--model", "flights", "--range", $"{from}/{to}", "--html", page, "--json", ranged], s_modules));
+        Assert.Equal(0, await RunAsync(["--config", config, "--model", "flights", "--data", directory.File("in.X.npy"), "--labels", directory.File("in.y.npy"), "--json", filed], s_modules));
+        using var left = JsonDocument.Parse(await File.ReadAllTextAsync(ranged, TestContext.Current.CancellationToken));
+        using var right = JsonDocument.Parse(await File.ReadAllTextAsync(filed, TestContext.Current.CancellationToken));
+        Assert.Equal(rows, left.RootElement.GetProperty("data").GetProperty("rows").GetInt32());
+        Assert.Equal("change", left.RootElement.GetProperty("verdict").GetString());
+        Assert.Equal(right.RootElement.GetProperty("drift").GetRawText(), left.RootElement.GetProperty("drift").GetRawText());
+        Assert.Equal(right.RootElement.GetProperty("performance").GetRawText(), left.RootElement.GetProperty("performance").GetRawText());
+        Assert.False(left.RootElement.GetProperty("performance").GetProperty("isEstimate").GetBoolean());
+        Assert.Contains("origin", await File.ReadAllTextAsync(page, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        // The time before holds what is usual; where there is nothing, that is said.
+        Assert.Equal(0, await RunAsync(["--config", config, "--model", "flights", "--range", $"2026-01-01T00:00Z/{from}", "--fail-on", "change"], s_modules));
+        var (code, error) = await RunWithErrorAsync(["--config", config, "--model", "flights", "--range", "2001-01-01T00:00Z/2001-01-02T00:00Z"], s_modules);
+        Assert.Equal(1, code);
+        Assert.Contains("holds no usable event of model flights", error, StringComparison.Ordinal);
+        (code, error) = await RunWithErrorAsync(["--config", config, "--model", "flights", "--range", "yesterday"], s_modules);
+        Assert.Equal(2, code);
+        Assert.Contains("FROM/TO in ISO 8601 expected", error, StringComparison.Ordinal);
+
+        // A moment after everything appended so far and before everything to come, in whole milliseconds.
+        static async Task<string> NowAsync()
+        {
+            var now = TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() + 1;
+            await Eventually.TrueAsync(() => TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds() > now, "a millisecond");
+            return DateTimeOffset.FromUnixTimeMilliseconds(now).ToString("O", CultureInfo.InvariantCulture);
+        }
+
+        static async Task AppendAsync(IEventLog log, NpyFile values, string name, string version) =>
+            await log.AppendAsync(Topics.InferenceEvents, [.. Enumerable.Range(0, rows).Select(i =>
+            {
+                var call = new InferenceEvent { Id = string.Create(CultureInfo.InvariantCulture, $"{name}-{i}"), Model = "flights", ModelVersion = version, Status = 200, Client = new Client { Id = "c", Source = "api-key" } };
+                call.Inputs.Add(new Tensor { Name = "features", Datatype = "FP32", Shape = { 1, values.Width }, Data = ByteString.CopyFrom(MemoryMarshal.AsBytes(values.Values.AsSpan(i * values.Width, values.Width))) });
+                return new LogRecord(Encoding.UTF8.GetBytes("flights"), call.ToByteArray(), []);
+            })], TestContext.Current.CancellationToken);
+
+        static LogRecord Feedback(int i, float truth) => new(
+            Encoding.UTF8.GetBytes("flights"),
+            new Contracts.Feedback { Id = string.Create(CultureInfo.InvariantCulture, $"f-{i}-{truth}"), Model = "flights", EventId = string.Create(CultureInfo.InvariantCulture, $"in-{i}"), Value = truth }.ToByteArray(),
+            []);
+    }
+
+    /// <summary>Single precision, row-major.</summary>
+    private static void WriteNpy(string path, ReadOnlySpan<float> values, int width)
+    {
+        var shape = width == 1 ? string.Create(CultureInfo.InvariantCulture, $"({values.Length},)") : string.Create(CultureInfo.InvariantCulture, $"({values.Length / width}, {width})");
+        var header = Encoding.ASCII.GetBytes($"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".PadRight(117) + "\n");
+        using var file = File.Create(path);
+        file.Write([0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0, (byte)header.Length, 0]);
+        file.Write(header);
+        file.Write(MemoryMarshal.AsBytes(values));
+    }
+
     private static string Demo(string file) => Path.Combine(s_demo, file);
 
     /// <summary>Columns id, when, age, income, city, score, label; a share of the labels is turned.</summary>
@@ -284,16 +383,16 @@ public sealed class ReportTests
         return headline.GetProperty("text").GetString()!;
     }
 
-    private static Task<int> RunAsync(string[] arguments) => new ReportVerb([]).CreateCommand().Parse(arguments).InvokeAsync(null, TestContext.Current.CancellationToken);
+    private static Task<int> RunAsync(string[] arguments, IReadOnlyList<IServiceModule>? modules = null) => new ReportVerb(modules ?? []).CreateCommand().Parse(arguments).InvokeAsync(null, TestContext.Current.CancellationToken);
 
-    private static async Task<(int Code, string Error)> RunWithErrorAsync(string[] arguments)
+    private static async Task<(int Code, string Error)> RunWithErrorAsync(string[] arguments, IReadOnlyList<IServiceModule>? modules = null)
     {
         var before = Console.Error;
         await using var error = new StringWriter();
         Console.SetError(error);
         try
         {
-            return (await RunAsync(arguments), error.ToString());
+            return (await RunAsync(arguments, modules), error.ToString());
         }
         finally
         {
