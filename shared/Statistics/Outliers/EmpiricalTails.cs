@@ -6,6 +6,8 @@ namespace Monitoring.Statistics;
 /// </summary>
 internal sealed class EmpiricalTails
 {
+    /// <summary>64 KiB of rows.</summary>
+    private const int ValuesTogether = 8_192;
     private readonly SortedReference[] _columns;
     private readonly double[] _logs;
     private readonly sbyte[] _skew;
@@ -37,18 +39,29 @@ internal sealed class EmpiricalTails
 
     public int Columns => _columns.Length;
 
-    /// <summary>Adds a function of both tails of every column to the rows' scores, column by column: a column's reference then stays in the cache.</summary>
+    /// <summary>Adds a function of both tails of every column to the rows' scores, column by column and some rows at a time: a column's reference and the rows both stay in the cache.</summary>
     public void Accumulate<TCombine>(ReadOnlySpan<double> rows, Span<double> scores)
         where TCombine : struct, ITailCombination
     {
         scores.Clear();
-        for (var c = 0; c < _columns.Length; c++)
+        var together = Math.Max(1, ValuesTogether / _columns.Length);
+        for (var from = 0; from < scores.Length; from += together)
+        {
+            var count = Math.Min(together, scores.Length - from);
+            Accumulate<TCombine>(rows.Slice(from * _columns.Length, count * _columns.Length), scores.Slice(from, count), _columns.Length);
+        }
+    }
+
+    private void Accumulate<TCombine>(ReadOnlySpan<double> rows, Span<double> scores, int columns)
+        where TCombine : struct, ITailCombination
+    {
+        for (var c = 0; c < columns; c++)
         {
             var reference = _columns[c];
             var values = reference.Values;
             var n = values.Length;
             int skew = _skew[c];
-            for (int i = 0, at = c; i < scores.Length; i++, at += _columns.Length)
+            for (int i = 0, at = c; i < scores.Length; i++, at += columns)
             {
                 var value = rows[at];
                 var below = reference.CountBelow(value);

@@ -105,14 +105,19 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var previous = new double[stride];
         var current = new double[stride];
         var product = new double[stride];
+        var known = false;
         for (var i = 0; i < scores.Length; i++)
         {
             var before = (double)(_count + i);
             if (inverse is not null)
             {
-                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted.
+                // C of the rows before this one = (t−2)/(t−1)·C_before + b bᵀ/t, inverted. A row that was not clipped has its product from when it was scored.
                 var scale = (before - 1) / (before - 2);
-                SymmetricProduct(inverse, previous, product, d);
+                if (!known)
+                {
+                    SymmetricProduct(inverse, previous, product, d);
+                }
+
                 TensorPrimitives.Multiply(product, scale, product);
                 var denominator = before + TensorPrimitives.Dot<double>(previous, product);
                 for (var r = 0; r < d; r++)
@@ -149,6 +154,7 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
             Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
             SymmetricProduct(inverse, current, product, d);
             scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, product));
+            known = current.AsSpan().SequenceEqual(previous);
         }
     }
 

@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace Monitoring.Statistics;
 
 /// <summary>
@@ -6,7 +9,12 @@ namespace Monitoring.Statistics;
 /// </summary>
 public sealed class SortedReference
 {
+    /// <summary>Values compared at once in the last step of a search.</summary>
+    private const int Together = 8;
+
+    /// <summary>The values, and behind them as many infinite ones as are compared at once: a comparison that reaches beyond the last value finds nothing below.</summary>
     private readonly double[] _values;
+    private readonly int _count;
     private readonly int[] _cellStart;
     private readonly double _minimum;
     private readonly double _scale;
@@ -25,12 +33,14 @@ public sealed class SortedReference
             }
         }
 
-        Array.Resize(ref finite, count);
-        Array.Sort(finite);
+        Array.Sort(finite, 0, count);
+        Array.Resize(ref finite, count + Together);
+        finite.AsSpan(count).Fill(double.PositiveInfinity);
         _values = finite;
+        _count = count;
         NonFinite = values.Length - count;
         _minimum = count == 0 ? 0 : finite[0];
-        var width = count == 0 ? 0 : (finite[^1] / 2) - (finite[0] / 2);
+        var width = count == 0 ? 0 : (finite[count - 1] / 2) - (finite[0] / 2);
         var cells = Math.Max(1, Math.Min(count, 1 << 20));
         _lastCell = cells - 1;
         var scale = width > 0 ? cells / width / 2 : 0;
@@ -63,10 +73,10 @@ public sealed class SortedReference
     }
 
     /// <summary>Finite values in ascending order.</summary>
-    public ReadOnlySpan<double> Values => _values;
+    public ReadOnlySpan<double> Values => _values.AsSpan(0, _count);
 
     /// <summary>Number of finite values.</summary>
-    public int Count => _values.Length;
+    public int Count => _count;
 
     /// <summary>Values left out because they were NaN or infinite.</summary>
     public int NonFinite { get; }
@@ -81,7 +91,7 @@ public sealed class SortedReference
         var values = _values;
         var cell = Cell(value);
         int low = _cellStart[cell], high = _cellStart[cell + 1];
-        while (high - low > 8)
+        while (high - low > Together)
         {
             var middle = (low + high) >>> 1;
             if (values[middle] < value)
@@ -94,12 +104,12 @@ public sealed class SortedReference
             }
         }
 
-        while (low < high && values[low] < value)
-        {
-            low++;
-        }
-
-        return low;
+        // Values from the end of the cell on are not below: no branch that depends on the data.
+        ref var first = ref values[low];
+        var wanted = Vector256.Create(value);
+        var below = Vector256.LessThan(Vector256.LoadUnsafe(ref first), wanted).ExtractMostSignificantBits()
+            | (Vector256.LessThan(Vector256.LoadUnsafe(ref first, (nuint)Vector256<double>.Count), wanted).ExtractMostSignificantBits() << Vector256<double>.Count);
+        return low + BitOperations.PopCount(below);
     }
 
     /// <summary>Number of reference values at or below <paramref name="value"/>.</summary>
@@ -110,13 +120,13 @@ public sealed class SortedReference
     {
         var values = _values;
         var end = below;
-        while (end < values.Length && values[end] == value)
+        while (end < _count && values[end] == value)
         {
             end++;
             if (end - below == 16)
             {
                 var low = end;
-                var high = values.Length;
+                var high = _count;
                 while (low < high)
                 {
                     var middle = (low + high) >>> 1;
@@ -140,12 +150,12 @@ public sealed class SortedReference
     /// <summary>Linear-interpolated quantile (Hyndman and Fan type 7), 0 ≤ p ≤ 1; NaN when empty.</summary>
     public double Quantile(double probability)
     {
-        if (_values.Length == 0)
+        if (_count == 0)
         {
             return double.NaN;
         }
 
-        var position = Math.Clamp(probability, 0, 1) * (_values.Length - 1);
+        var position = Math.Clamp(probability, 0, 1) * (_count - 1);
         var lower = (int)position;
         var fraction = position - lower;
         return fraction == 0 ? _values[lower] : _values[lower] + (fraction * (_values[lower + 1] - _values[lower]));
