@@ -52,6 +52,12 @@ internal sealed class OutboxSweep(
     private async Task SweepAsync(ReceiverLane lane, CancellationToken cancellationToken)
     {
         // With the circuit open one row a second is enough to probe: working off the others would only write that they wait.
+        if (!lane.IsOpen && lane.Outstanding.Count > ReceiverLane.MaxOutstanding / 2)
+        {
+            // Every finished message asks for a sweep, and a sweep reads past all that are on their way: with a backlog one for many, not one for each.
+            return;
+        }
+
         var room = (lane.IsOpen ? 1 : ReceiverLane.MaxOutstanding) - lane.Outstanding.Count;
         if (room <= 0 || (lane.IsOpen && !lane.TryProbe()))
         {
