@@ -18,7 +18,8 @@ internal static class KafkaFailure
             or ErrorCode.LeaderNotAvailable or ErrorCode.NotLeaderForPartition or ErrorCode.RequestTimedOut or ErrorCode.BrokerNotAvailable or ErrorCode.ReplicaNotAvailable
             or ErrorCode.NetworkException or ErrorCode.GroupLoadInProgress or ErrorCode.GroupCoordinatorNotAvailable or ErrorCode.NotCoordinatorForGroup
             or ErrorCode.RebalanceInProgress or ErrorCode.NotEnoughReplicas or ErrorCode.NotEnoughReplicasAfterAppend or ErrorCode.KafkaStorageError
-            or ErrorCode.NotController or ErrorCode.ThrottlingQuotaExceeded => true,
+            or ErrorCode.NotController or ErrorCode.ThrottlingQuotaExceeded or ErrorCode.ListenerNotFound or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
+            or ErrorCode.OffsetNotAvailable or ErrorCode.UnstableOffsetCommit or ErrorCode.StaleMemberEpoch => true,
         _ => false,
     };
 }

@@ -54,6 +54,34 @@ public sealed class MonitorReloadTests : IDisposable
     }
 
     [Fact]
+    public async Task A_new_version_is_watched_by_a_profile_of_its_own_from_its_first_call_and_the_one_beside_it_by_its_old_one()
+    {
+        var token = TestContext.Current.CancellationToken;
+        WriteReference("reference.npy", 1);
+        var file = Write(Model("flights", "{ kind: evidence }, { kind: knn }"));
+        await using var installation = await Installation.StartAsync(file, AllInOne.Program.Modules, token);
+        using var http = new HttpClient { BaseAddress = installation.Address };
+        await AskAsync(http, "flights", 30);
+        var before = await SeenAsync(installation, "flights", "evidence", 30);
+
+        var onnx = $"onnx: {{ path: '{s_demo}/flights.onnx' }}";
+        Write(Model("flights", "{ kind: evidence }, { kind: knn }").Replace(onnx, $"version: '2'\n    {onnx}\n    versions: [{{ version: '1', {onnx} }}]", StringComparison.Ordinal));
+        Assert.Empty((await ReloadAsync(http)).GetProperty("errors").EnumerateArray());
+        await AskAsync(http, "flights", 20);
+        await AskAsync(http, "flights/versions/1", 20);
+        foreach (var kind in (string[])["evidence", "knn"])
+        {
+            var second = await SeenAsync(installation, "flights", kind, 20, "2");
+            Assert.Equal((MonitorState.Armed, ""), (second.State, second.Reason));
+            Assert.Equal(MonitorState.Armed, (await SeenAsync(installation, "flights", kind, 50, "1")).State);
+        }
+
+        Assert.Equal(before.ProfileSha256, (await SeenAsync(installation, "flights", "evidence", 50, "1")).ProfileSha256);
+        Assert.NotEqual(before.ProfileSha256, (await SeenAsync(installation, "flights", "evidence", 20, "2")).ProfileSha256);
+        await installation.StopAsync();
+    }
+
+    [Fact]
     public async Task A_reference_that_cannot_be_used_refuses_the_reload_and_changes_nothing()
     {
         var token = TestContext.Current.CancellationToken;
@@ -129,13 +157,13 @@ public sealed class MonitorReloadTests : IDisposable
     }
 
     /// <summary>Waits until a monitor has taken as many draws: calls, or whole windows of them.</summary>
-    private static async Task<MonitorStatus> SeenAsync(Installation installation, string model, string monitor, long draws)
+    private static async Task<MonitorStatus> SeenAsync(Installation installation, string model, string monitor, long draws, string version = "1")
     {
         MonitorStatus? status = null;
         await Eventually.TrueAsync(
             () =>
             {
-                status = installation.Monitors().SingleOrDefault(m => m.Model == model && m.Monitor == monitor);
+                status = installation.Monitors().SingleOrDefault(m => m.Model == model && m.Monitor == monitor && m.Version == version);
                 return status?.Draws >= draws;
             },
             $"{model}/{monitor} has seen {draws} draws",

@@ -58,8 +58,9 @@ internal sealed class ReplayPlan : IDisposable
                     approved[model.Name] = await fitter.EnsureAsync(group, model, described[model.Name], cancellationToken).ConfigureAwait(false);
                 }
 
-                var plan = planner.Configure(group, m => described[m.Name], m => approved[m.Name]);
-                var learning = planner.Configure(group, m => described[m.Name], m => m.Reference is null ? null : approved[m.Name]);
+                var plan = planner.Configure(group, m => described[m.Name], ApprovedOf);
+                var learning = planner.Configure(group, m => described[m.Name], (m, version) => m.Reference is null ? null : ApprovedOf(m, version));
+                string? ApprovedOf(ModelConfiguration model, string version) => version == model.Version ? approved[model.Name] : stores[group].Approved(model.Name, version);
                 groups.Add((!liveHashes.Contains(plan.Sha256()) && liveHashes.Contains(learning.Sha256()) ? learning : plan, stores[group]));
             }
 

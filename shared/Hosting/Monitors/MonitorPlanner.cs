@@ -46,8 +46,8 @@ public sealed class MonitorPlanner
     /// <summary>What a group watches.</summary>
     /// <param name="group">Group, for example <c>drift</c>.</param>
     /// <param name="describe">Description of a model; null when only events can tell.</param>
-    /// <param name="approved">SHA-256 of a model's approved profile; null to learn it.</param>
-    public MonitorGroupConfiguration Configure(string group, Func<ModelConfiguration, ModelDescription?> describe, Func<ModelConfiguration, string?> approved)
+    /// <param name="approved">SHA-256 of the approved profile of a model's version; null to learn it.</param>
+    public MonitorGroupConfiguration Configure(string group, Func<ModelConfiguration, ModelDescription?> describe, Func<ModelConfiguration, string, string?> approved)
     {
         var planned = _plan.Value;
         var models = new List<WatchedModel>();
@@ -61,7 +61,7 @@ public sealed class MonitorPlanner
             }
 
             var description = describe(model);
-            models.Add(new WatchedModel
+            var current = new WatchedModel
             {
                 Name = model.Name,
                 Sha256 = description?.Sha256 ?? "",
@@ -69,14 +69,19 @@ public sealed class MonitorPlanner
                 InputTensors = description?.InputTensors ?? [],
                 Outputs = description?.Outputs ?? [],
                 Monitors = monitors,
-                ProfileSha256 = approved(model),
+                ProfileSha256 = approved(model, model.Version),
                 LearningDraws = model.LearningDraws,
                 AutoApprove = model.AutoApprove,
                 SessionGap = model.SessionGap,
                 Tolerance = model.Tolerance,
                 Shards = model.Shards,
                 Expected = model.Expected,
-            });
+            };
+
+            // Versions served beside the current one stay watched by their own profiles.
+            models.AddRange(model.Versions.Where(v => v.Version != model.Version).Select(v => (v.Version, Sha256: approved(model, v.Version))).Where(v => v.Sha256 is not null)
+                .Select(v => current with { Version = v.Version, ProfileSha256 = v.Sha256, Sha256 = "", InputTensors = [], Outputs = [] }));
+            models.Add(current);
         }
 
         return new MonitorGroupConfiguration { Group = group, Models = models };

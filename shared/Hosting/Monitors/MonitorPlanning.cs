@@ -34,11 +34,11 @@ public sealed class MonitorPlanning(LoadedConfiguration configuration, MonitorPl
             approved[model.Name] = await fitter.EnsureAsync(group, model, Describe(model), cancellationToken).ConfigureAwait(false);
         }
 
-        return planner.Configure(group, Describe, m => approved[m.Name]);
+        return planner.Configure(group, Describe, (m, version) => version == m.Version ? approved[m.Name] : stores[group].Approved(m.Name, version));
     }
 
     /// <summary>A number that changes when somebody approves a profile of a model that the group watches.</summary>
-    public long DecisionsStamp(string group) => WatchedBy(group).Sum(m => stores[group].DecisionsStamp(m.Name, m.Version));
+    public long DecisionsStamp(string group) => WatchedBy(group).Sum(m => m.Versions.Select(v => v.Version).Append(m.Version).Distinct(StringComparer.Ordinal).Sum(v => stores[group].DecisionsStamp(m.Name, v)));
 
     private IEnumerable<ModelConfiguration> WatchedBy(string group) =>
         configuration.Value.Models.Where(m => planner.MonitorsOf(m).Any(x => MonitorPlanner.GroupOf(x.Kind.Family) == group));
