@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
@@ -19,6 +20,10 @@ public sealed class MonitoringDatabase : IAsyncDisposable
     public const int SchemaVersion = 2;
 
     private const int MaxAttempts = 20;
+
+    /// <summary>Small writes in one transaction: enough that a commit costs little for each, few enough that others are not kept waiting.</summary>
+    private const int MaxTogether = 64;
+
     private static readonly SchemaUpgrade[] s_upgrades =
     [
         new(2, async (connection, transaction, _, token) =>
@@ -31,7 +36,9 @@ public sealed class MonitoringDatabase : IAsyncDisposable
     private readonly DbContextOptions<MonitoringDbContext> _options;
     private readonly PooledDbContextFactory<MonitoringDbContext> _factory;
     private readonly SemaphoreSlim? _writer;
+    private readonly ConcurrentQueue<PendingWrite> _together = new();
     private readonly TimeProvider _time;
+    private int _isWritingTogether;
     private readonly Random _jitter = new(Environment.ProcessId);
 
     private MonitoringDatabase(DbContextOptions<MonitoringDbContext> options, bool isSqlite, TimeProvider time)
@@ -147,12 +154,7 @@ public sealed class MonitoringDatabase : IAsyncDisposable
                 context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
                 await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
                 var result = await write(context, cancellationToken).ConfigureAwait(false);
-                foreach (var entry in context.ChangeTracker.Entries<Incident>().Where(e => e.State == EntityState.Modified))
-                {
-                    entry.Entity.Version++;
-                }
-
-                await context.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
+                await SaveAsync(context, cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 return result;
             }
@@ -178,6 +180,94 @@ public sealed class MonitoringDatabase : IAsyncDisposable
                 return true;
             },
             cancellationToken);
+
+    /// <summary>
+    /// As <see cref="WriteAsync{T}"/>, for small writes that come many at a time. SQLite has one writer and a commit costs more than a row: those that wait meanwhile go into one transaction, in the order of the calls. When one of them fails
+    /// nothing of them is kept and each is done in a transaction of its own. Cannot be cancelled: whoever asks must learn what became of it.
+    /// </summary>
+    public Task<T> WriteTogetherAsync<T>(Func<MonitoringDbContext, CancellationToken, Task<T>> write)
+    {
+        if (IsShared)
+        {
+            return WriteAsync(write);
+        }
+
+        var pending = new PendingWrite<T>(write);
+        _together.Enqueue(pending);
+        if (Interlocked.Exchange(ref _isWritingTogether, 1) == 0)
+        {
+            _ = Task.Run(WriteTogetherAsync);
+        }
+
+        return pending.Result;
+    }
+
+    private async Task WriteTogetherAsync()
+    {
+        while (true)
+        {
+            await _writer!.WaitAsync().ConfigureAwait(false);
+            try
+            {
+                var writes = new List<PendingWrite>();
+                while (writes.Count < MaxTogether && _together.TryDequeue(out var write))
+                {
+                    writes.Add(write);
+                }
+
+                await WriteAsync(writes).ConfigureAwait(false);
+            }
+            finally
+            {
+                _writer.Release();
+            }
+
+            if (_together.IsEmpty)
+            {
+                // Who comes between the look and the mark finds the mark set and leaves it to us: look again.
+                Volatile.Write(ref _isWritingTogether, 0);
+                if (_together.IsEmpty || Interlocked.Exchange(ref _isWritingTogether, 1) != 0)
+                {
+                    return;
+                }
+            }
+        }
+    }
+
+    private async Task WriteAsync(List<PendingWrite> writes)
+    {
+        try
+        {
+            await using var context = await _factory.CreateDbContextAsync().ConfigureAwait(false);
+            context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
+            await using var transaction = await context.Database.BeginTransactionAsync().ConfigureAwait(false);
+            foreach (var write in writes)
+            {
+                await write.RunAsync(context).ConfigureAwait(false);
+            }
+
+            await SaveAsync(context, CancellationToken.None).ConfigureAwait(false);
+            await transaction.CommitAsync().ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // Whose fault it was shows when each is done alone, behind this turn of the writer.
+            writes.ForEach(w => w.RunAlone(this));
+            return;
+        }
+
+        writes.ForEach(w => w.Complete());
+    }
+
+    private static async Task SaveAsync(MonitoringDbContext context, CancellationToken cancellationToken)
+    {
+        foreach (var entry in context.ChangeTracker.Entries<Incident>().Where(e => e.State == EntityState.Modified))
+        {
+            entry.Entity.Version++;
+        }
+
+        await context.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Findings whose bytes hold a text.</summary>
     public IQueryable<IncidentFinding> FindingsWith(MonitoringDbContext context, byte[] text) =>

@@ -26,10 +26,10 @@ internal sealed partial class DeliveryWorker(
         {
             // Before the claim: a row that waits for its turn is not on its way.
             await lane.PaceAsync(cancellationToken).ConfigureAwait(false);
-            if (await ClaimAsync(lane, id, cancellationToken).ConfigureAwait(false) is { } row)
+            if (await ClaimAsync(lane, id).ConfigureAwait(false) is { } row)
             {
                 var (result, attempted, unanswered) = await SendAsync(lane, row, cancellationToken).ConfigureAwait(false);
-                await FinishAsync(lane, row, result, attempted, unanswered, cancellationToken).ConfigureAwait(false);
+                await FinishAsync(lane, row, result, attempted, unanswered).ConfigureAwait(false);
             }
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -89,10 +89,10 @@ internal sealed partial class DeliveryWorker(
         LogClock(count);
     }
 
-    private async Task<OutboxNotification?> ClaimAsync(ReceiverLane lane, string id, CancellationToken cancellationToken)
+    private async Task<OutboxNotification?> ClaimAsync(ReceiverLane lane, string id)
     {
         var now = UnixNano.Now(time);
-        return await database.WriteAsync(
+        return await database.WriteTogetherAsync(
             async (context, token) =>
             {
                 var row = await context.Notifications.FirstOrDefaultAsync(n => n.Id == id && n.State == NotificationState.Pending && n.NextAttemptUnixNano <= now, token).ConfigureAwait(false);
@@ -114,8 +114,7 @@ internal sealed partial class DeliveryWorker(
                 row.Attempts++;
                 context.Entry(row).State = EntityState.Detached;
                 return claimed == 1 ? row : null;
-            },
-            cancellationToken).ConfigureAwait(false);
+            }).ConfigureAwait(false);
     }
 
     /// <summary>Order per incident: an earlier message to the same receiver goes first, unless it was given up.</summary>
@@ -182,7 +181,7 @@ internal sealed partial class DeliveryWorker(
         }
     }
 
-    private async Task FinishAsync(ReceiverLane lane, OutboxNotification row, DeliveryResult result, bool attempted, bool unanswered, CancellationToken cancellationToken)
+    private async Task FinishAsync(ReceiverLane lane, OutboxNotification row, DeliveryResult result, bool attempted, bool unanswered)
     {
         var now = UnixNano.Now(time);
         var state = result.Outcome switch
@@ -212,7 +211,7 @@ internal sealed partial class DeliveryWorker(
             }
         }
 
-        await database.WriteAsync(
+        await database.WriteTogetherAsync(
             (context, token) => context.Notifications
                 .Where(n => n.Id == row.Id && n.State == NotificationState.Sending && n.Sender == settings.Instance)
                 .ExecuteUpdateAsync(
@@ -223,8 +222,7 @@ internal sealed partial class DeliveryWorker(
                         .SetProperty(n => n.Uncertain, n => n.Uncertain || unanswered)
                         .SetProperty(n => n.Detail, result.Detail)
                         .SetProperty(n => n.FinishedUnixNano, state == NotificationState.Pending ? null : now),
-                    token),
-            cancellationToken).ConfigureAwait(false);
+                    token)).ConfigureAwait(false);
         if (unanswered)
         {
             metrics.Uncertain(lane.Name, "no_answer");

@@ -63,7 +63,8 @@ internal sealed class ReceiverLane : IDisposable
 
     public ConcurrentDictionary<string, bool> Outstanding { get; } = new(StringComparer.Ordinal);
 
-    public int Concurrency => Receiver.HonoursIds ? 8 : 1;
+    /// <summary>Messages on their way at once. Claims and outcomes of many cost hardly more than those of one.</summary>
+    public int Concurrency => Receiver.HonoursIds ? 32 : 1;
 
     /// <summary>Longest time that one row can be on its way: three calls and the waits between them.</summary>
     public TimeSpan Lease => (3 * Timeout) + TimeSpan.FromSeconds(30);
