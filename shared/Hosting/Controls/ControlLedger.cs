@@ -15,9 +15,15 @@ namespace Monitoring.Hosting;
 public sealed partial class ControlLedger(IEventLog log, LogTopics topics, ControlSigner signer, TimeProvider time, ILogger<ControlLedger> logger) : BackgroundService
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(250);
+    /// <summary>Times that a decision's own author waits for the next look.</summary>
+    private const int OwnLooks = 8;
+
     private static readonly TimeSpan s_startLimit = TimeSpan.FromSeconds(3);
     private readonly TaskCompletionSource _read = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ControlSet _current = ControlSet.Empty;
+    private TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _next;
     private long _undecodable;
     private long _unsigned;
     private long _expired;
@@ -38,13 +44,13 @@ public sealed partial class ControlLedger(IEventLog log, LogTopics topics, Contr
         await Task.WhenAny(Read, Task.Delay(s_startLimit, TimeProvider.System, cancellationToken)).ConfigureAwait(false);
     }
 
-    /// <summary>Signs a decision and appends it; returns when it is durable.</summary>
+    /// <summary>Signs a decision and appends it; returns when it is durable and, unless the log went away in this moment, in <see cref="Current"/>: who decides sees the decision.</summary>
     /// <exception cref="EventLogException">The log is away.</exception>
     public async Task AppendAsync(Control control, CancellationToken cancellationToken)
     {
         await topics.Ready.WaitAsync(cancellationToken).ConfigureAwait(false);
         signer.Sign(control);
-        await log.AppendAsync(
+        var position = await log.AppendAsync(
             Topics.Controls,
             new LogRecord(
                 Encoding.UTF8.GetBytes(control.Id),
@@ -58,6 +64,12 @@ public sealed partial class ControlLedger(IEventLog log, LogTopics topics, Contr
                     Header(Headers.ContentType, "application/protobuf"),
                 ]),
             cancellationToken).ConfigureAwait(false);
+        for (var look = 0; look < OwnLooks && ExecuteTask is not null && Volatile.Read(ref _next) <= position.Offset; look++)
+        {
+            var looked = Volatile.Read(ref _looked).Task;
+            Volatile.Read(ref _asked).TrySetResult();
+            await Task.WhenAny(looked, Task.Delay(s_interval, TimeProvider.System, cancellationToken)).ConfigureAwait(false);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -81,6 +93,8 @@ public sealed partial class ControlLedger(IEventLog log, LogTopics topics, Contr
         var isAway = false;
         while (true)
         {
+            var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            Volatile.Write(ref _asked, asked);
             try
             {
                 var range = await log.GetOffsetsAsync(Topics.Controls, 0, cancellationToken).ConfigureAwait(false);
@@ -103,6 +117,7 @@ public sealed partial class ControlLedger(IEventLog log, LogTopics topics, Contr
                     Volatile.Write(ref _current, new ControlSet(new Dictionary<string, Control>(byId, StringComparer.Ordinal)));
                 }
 
+                Volatile.Write(ref _next, next);
                 _read.TrySetResult();
                 isAway = false;
             }
@@ -115,7 +130,9 @@ public sealed partial class ControlLedger(IEventLog log, LogTopics topics, Contr
                 }
             }
 
-            await Task.Delay(s_interval, time, cancellationToken).ConfigureAwait(false);
+            Interlocked.Exchange(ref _looked, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+            await Task.WhenAny(asked.Task, Task.Delay(s_interval, time, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
         }
     }
 
