@@ -130,8 +130,16 @@ public sealed class ProfileStore(string folder, TimeProvider time)
         }
 
         var temporary = file + "." + Guid.NewGuid().ToString("N") + ".tmp";
-        File.WriteAllBytes(temporary, bytes);
-        File.Move(temporary, file, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(temporary, bytes);
+            File.Move(temporary, file, overwrite: true);
+        }
+        catch (IOException)
+        {
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     private string DirectoryOf(string model, string version) => Path.Combine(folder, Name(model), Name(version.Length == 0 ? "_" : version));

@@ -98,7 +98,7 @@ public sealed partial class MonitorGroupService(
                     await RunAsync(stoppingToken).ConfigureAwait(false);
                     return;
                 }
-                catch (EventLogException e) when (e.IsTransient)
+                catch (Exception e) when (MayPass(e))
                 {
                     LogAgain(_logger, group, e.Message);
                 }
@@ -111,6 +111,9 @@ public sealed partial class MonitorGroupService(
             // The end.
         }
     }
+
+    /// <summary>A log that is away, a disk that is full while a profile is kept. A file that is missing stays missing.</summary>
+    private static bool MayPass(Exception error) => error is EventLogException { IsTransient: true } or (IOException and not FileNotFoundException and not DirectoryNotFoundException);
 
     private async Task RunAsync(CancellationToken stoppingToken)
     {

@@ -13,6 +13,7 @@ namespace Monitoring.EndToEnd.Tests.Hostile;
 public sealed partial class HostileMachineTests : DisturbedProductTests
 {
     private const int Seed = 71;
+    private const int DiskFull = 10;
     private long _dropped;
     private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
 
@@ -35,16 +36,20 @@ public sealed partial class HostileMachineTests : DisturbedProductTests
         await AnsweredAsync(100, "calls are answered");
 
         machine.ClockError = TimeSpan.FromHours(1);
-        await AnsweredAsync(150, "calls are answered an hour ahead");
+        await AnsweredAsync(100, "calls are answered an hour ahead");
         machine.ClockError = TimeSpan.FromHours(-1);
-        await AnsweredAsync(150, "calls are answered an hour behind");
+        await AnsweredAsync(100, "calls are answered an hour behind");
         machine.ClockError = TimeSpan.Zero;
         await AnsweredAsync(50, "calls are answered at the right time again");
 
-        machine.IsDiskFull = true;
-        await AnsweredAsync(100, "calls are answered while the disk is full");
-        machine.IsDiskFull = false;
-        await AnsweredAsync(100, "calls are answered when there is room again");
+        // Often and for a moment: a checkpoint, a profile that was just learned, an incident, a message may want to be written.
+        for (var time = 0; time < DiskFull; time++)
+        {
+            machine.IsDiskFull = true;
+            await AnsweredAsync(30, "calls are answered while the disk is full");
+            machine.IsDiskFull = false;
+            await AnsweredAsync(50, "calls are answered when there is room again");
+        }
 
         // As a backup tool or a person with a shell does it.
         await using (var lockOf = new SqliteConnection($"Data Source={Path.Combine(Path.GetDirectoryName(file)!, "data", "monitoring.db")};Pooling=False;Default Timeout=60"))
