@@ -163,6 +163,39 @@ public sealed class MonitoringDatabaseTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
+    [Fact]
+    public async Task WriteTogether_ManyAtOnce_AreAllKept_AndOneThatFailsTakesNoneWithIt()
+    {
+        await using var database = Open();
+        await database.InitializeAsync(TestContext.Current.CancellationToken);
+
+        // What comes while the writer is busy is done together, the eleventh of it in vain.
+        var calls = new Task<int>[100];
+        await database.WriteAsync(
+            (_, _) =>
+            {
+                for (var i = 0; i < calls.Length; i++)
+                {
+                    var number = i;
+                    calls[i] = database.WriteTogetherAsync((context, _) =>
+                    {
+                        context.Incidents.Add(number == 10 ? throw new InvalidOperationException("the eleventh") : Incident($"inc-{number}", $"key-{number}"));
+                        return Task.FromResult(number);
+                    });
+                }
+
+                return Task.CompletedTask;
+            },
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal("the eleventh", (await Assert.ThrowsAsync<InvalidOperationException>(() => calls[10])).Message);
+        Assert.Equal(Enumerable.Range(0, 100).Where(i => i != 10), await Task.WhenAll(calls.Where((_, i) => i != 10)));
+        Assert.Equal(99, await database.ReadAsync((c, t) => c.Incidents.CountAsync(t), TestContext.Current.CancellationToken));
+
+        // And whoever comes later finds the writer awake.
+        Assert.Equal(7, await database.WriteTogetherAsync((_, _) => Task.FromResult(7)));
+    }
+
     private MonitoringDatabase Open() => MonitoringDatabase.OpenSqlite(_directory.File("monitoring.db"), survivesPowerCut: false, TimeProvider.System);
 
     private static Incident Incident(string id, string? openKey) => new()
