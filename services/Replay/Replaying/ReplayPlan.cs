@@ -28,8 +28,6 @@ internal sealed class ReplayPlan : IDisposable
     public static async Task<ReplayPlan> CreateAsync(IServiceProvider services, LoadedConfiguration configuration, string profileFolder, IReadOnlySet<string> liveHashes, bool refit, CancellationToken cancellationToken)
     {
         var kinds = services.GetRequiredService<MonitorKinds>();
-        var planner = services.GetRequiredService<MonitorPlanner>();
-        var catalog = services.GetRequiredService<ModelCatalog>();
         var time = services.GetRequiredService<TimeProvider>();
         var folder = Directory.CreateTempSubdirectory("monitoring-replay-").FullName;
         try
@@ -37,6 +35,8 @@ internal sealed class ReplayPlan : IDisposable
             var isolated = configuration with { Value = configuration.Value with { Data = folder } };
             var stores = new ProfileStores(isolated, time);
             var fitter = ActivatorUtilities.CreateInstance<ReferenceFitter>(services, isolated, stores);
+            var planning = new MonitorPlanning(isolated, services.GetRequiredService<MonitorPlanner>(), services.GetRequiredService<ModelCatalog>(), fitter, stores);
+            var fitted = configuration.Value.Models.Where(m => m.Reference is not null).Select(m => m.Name).ToHashSet(StringComparer.Ordinal);
             if (!refit)
             {
                 Copy(profileFolder, Path.Combine(folder, "profiles"));
@@ -45,22 +45,14 @@ internal sealed class ReplayPlan : IDisposable
             var groups = new List<(MonitorGroupConfiguration, ProfileStore)>();
             foreach (var group in kinds.Names.Select(n => MonitorPlanner.GroupOf(kinds[n].Family)).Distinct().Order(StringComparer.Ordinal))
             {
-                var watched = configuration.Value.Models.Where(m => planner.MonitorsOf(m).Any(x => MonitorPlanner.GroupOf(x.Kind.Family) == group)).ToList();
-                if (watched.Count == 0)
+                if (!planning.Watches(group))
                 {
                     continue;
                 }
 
-                var described = watched.ToDictionary(m => m.Name, m => catalog.Describe(m), StringComparer.Ordinal);
-                var approved = new Dictionary<string, string?>(StringComparer.Ordinal);
-                foreach (var model in watched)
-                {
-                    approved[model.Name] = await fitter.EnsureAsync(group, model, described[model.Name], cancellationToken).ConfigureAwait(false);
-                }
-
-                var plan = planner.Configure(group, m => described[m.Name], ApprovedOf);
-                var learning = planner.Configure(group, m => described[m.Name], (m, version) => m.Reference is null ? null : ApprovedOf(m, version));
-                string? ApprovedOf(ModelConfiguration model, string version) => version == model.Version ? approved[model.Name] : stores[group].Approved(model.Name, version);
+                // The live installation may have learned from this very traffic what was approved since.
+                var plan = await planning.PlanAsync(group, cancellationToken).ConfigureAwait(false);
+                var learning = plan with { Models = [.. plan.Models.Where(m => fitted.Contains(m.Name) || m.Version.Length == 0).Select(m => fitted.Contains(m.Name) ? m : m with { ProfileSha256 = null })] };
                 groups.Add((!liveHashes.Contains(plan.Sha256()) && liveHashes.Contains(learning.Sha256()) ? learning : plan, stores[group]));
             }
 

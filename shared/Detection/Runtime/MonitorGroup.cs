@@ -55,7 +55,11 @@ public sealed class MonitorGroup : IAsyncDisposable
             throw new ArgumentException($"a configuration of group {configuration.Group} for group {Group}", nameof(configuration));
         }
 
-        _configuration = configuration;
+        // Partitions look at every batch whether it is another one: hashed here once, and what says the same is not another one.
+        if (!string.Equals(configuration.Sha256(), _configuration.Sha256(), StringComparison.Ordinal))
+        {
+            _configuration = configuration;
+        }
     }
 
     /// <summary>All monitors of this member's partitions, as of their last batch.</summary>

@@ -88,9 +88,9 @@ public sealed partial class MonitorGroupService(
             }
 
             _waitingFor = "profiles are being fitted";
+            _stamp = planning.Value.DecisionsStamp(group);
             var plan = await planning.Value.PlanAsync(group, stoppingToken).ConfigureAwait(false);
             Interlocked.CompareExchange(ref _plan, plan, null);
-            _stamp = planning.Value.DecisionsStamp(group);
             while (true)
             {
                 try
@@ -164,11 +164,10 @@ public sealed partial class MonitorGroupService(
             }
 
             var plan = await now.PlanAsync(group, cancellationToken).ConfigureAwait(false);
-            _stamp = stamp;
-            if (ReferenceEquals(now, planning.Value))
-            {
-                Switch(plan);
-            }
+            Switch(plan);
+
+            // A reload that came meanwhile must not be undone: looked at again.
+            _stamp = ReferenceEquals(now, planning.Value) ? stamp : -1;
         }
         catch (Exception e) when (e is InvalidDataException or FitException or IOException or UnauthorizedAccessException or JsonException)
         {
