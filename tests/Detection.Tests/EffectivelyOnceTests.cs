@@ -46,10 +46,7 @@ public sealed class EffectivelyOnceTests
             using var other = new Run(parallelism: parallelism, checkpointRecords: 137);
             await other.FillAsync(Traffic.TwoModels(Events, ChangeAt, seed: 2));
             var random = new Random(parallelism);
-            var actual = await other.WholeAsync(() => random.Next(1, 200));
-
-            Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-            Assert.Equal(expected.Evidence, actual.Evidence);
+            expected.AssertSame(await other.WholeAsync(() => random.Next(1, 200)));
         }
 
         Assert.NotEmpty(expected.Findings);
@@ -69,26 +66,7 @@ public sealed class EffectivelyOnceTests
 
         using var run = new Run();
         await run.FillAsync(Traffic.TwoModels(Events, ChangeAt, seed));
-        var random = new Random(seed);
-        for (var kills = 0; ; kills++)
-        {
-            // Dies in the middle of findings, of state values, before or after a manifest, or between batches.
-            run.Log.AppendsLeft = kills < 25 ? random.Next(0, 60) : null;
-            try
-            {
-                await run.ProcessAsync(await run.StartAsync(), null, () => random.Next(1, 300));
-                await run.Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
-                break;
-            }
-            catch (KilledException)
-            {
-                Assert.True(kills < 25);
-            }
-        }
-
-        var actual = run.Outcome();
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
+        expected.AssertSame(await run.KilledAsync(seed));
     }
 
     [Fact]
@@ -110,9 +88,7 @@ public sealed class EffectivelyOnceTests
         }
 
         await run.ProcessAsync(from);
-        var actual = run.Outcome();
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
+        expected.AssertSame(run.Outcome());
     }
 
     [Fact]
@@ -140,9 +116,7 @@ public sealed class EffectivelyOnceTests
         from = await run.StartAsync();
         Assert.Equal(2600, from);
         await run.ProcessAsync(from);
-        var actual = run.Outcome();
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
+        expected.AssertSame(run.Outcome());
     }
 
     [Fact]
@@ -163,9 +137,7 @@ public sealed class EffectivelyOnceTests
         Assert.Equal(findings, run.Log.Entries(Topics.Findings).Count);
 
         await run.ProcessAsync(await run.StartAsync());
-        var actual = run.Outcome();
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
+        expected.AssertSame(run.Outcome());
     }
 
     [Fact]
@@ -191,25 +163,7 @@ public sealed class EffectivelyOnceTests
 
         using var run = new Run(checkpointRecords: 97);
         await run.FillAsync(records);
-        var random = new Random(14);
-        for (var kills = 0; ; kills++)
-        {
-            run.Log.AppendsLeft = kills < 25 ? random.Next(0, 60) : null;
-            try
-            {
-                await run.ProcessAsync(await run.StartAsync(), null, () => random.Next(1, 300));
-                await run.Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
-                break;
-            }
-            catch (KilledException)
-            {
-                Assert.True(kills < 25);
-            }
-        }
-
-        var actual = run.Outcome();
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
+        expected.AssertSame(await run.KilledAsync(14));
     }
 
     [Fact]

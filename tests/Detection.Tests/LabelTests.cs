@@ -29,23 +29,7 @@ public sealed class LabelTests
 
         using var run = new Run(Configuration());
         await run.FillAsync(Labelled(seed));
-        var random = new Random(seed);
-        for (var kills = 0; ; kills++)
-        {
-            run.Log.AppendsLeft = kills < 20 ? random.Next(0, 80) : null;
-            try
-            {
-                await run.ProcessAsync(await run.StartAsync(), null, () => random.Next(1, 300));
-                await run.Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
-                break;
-            }
-            catch (KilledException)
-            {
-                Assert.True(kills < 20);
-            }
-        }
-
-        Same(expected, run.Outcome());
+        expected.AssertSame(await run.KilledAsync(seed, kills: 20, mostAppends: 80));
     }
 
     [Fact]
@@ -57,13 +41,13 @@ public sealed class LabelTests
         using var other = new Run(Configuration(), parallelism: 2, checkpointRecords: 90);
         await other.FillAsync(Labelled(7));
         var random = new Random(1);
-        Same(expected, await other.WholeAsync(() => random.Next(1, 40)));
+        expected.AssertSame(await other.WholeAsync(() => random.Next(1, 40)));
     }
 
     [Fact]
     public async Task Of_a_sharded_model_each_shard_joins_its_own_labels_and_is_armed_again()
     {
-        var expected = await ShardsAsync(new Random(1), kills: 0);
+        var expected = await ShardsAsync(1, kills: 0);
         var broken = expected[0].Findings.Where(f => f.Monitor == "performance").ToList();
 
         // Found, closed by a person, found again from new evidence: what had been held against the model before does not count twice.
@@ -74,12 +58,12 @@ public sealed class LabelTests
 
         // The other shard holds the labels of the same feedback and none of the calls.
         Assert.DoesNotContain(expected[1].Findings, f => f.Monitor == "performance");
-        var actual = await ShardsAsync(new Random(2), kills: 12);
-        Same(expected[0], actual[0]);
-        Same(expected[1], actual[1]);
+        var actual = await ShardsAsync(2, kills: 12);
+        expected[0].AssertSame(actual[0]);
+        expected[1].AssertSame(actual[1]);
     }
 
-    private static async Task<Outcome[]> ShardsAsync(Random random, int kills)
+    private static async Task<Outcome[]> ShardsAsync(int seed, int kills)
     {
         var configuration = Configuration();
         configuration = configuration with { Models = [configuration.Models[0] with { Shards = 2 }] };
@@ -95,33 +79,12 @@ public sealed class LabelTests
         var outcomes = new Outcome[2];
         for (var partition = 0; partition < 2; partition++)
         {
-            for (var killed = 0; ; killed++)
-            {
-                run.Log.AppendsLeft = killed < kills ? random.Next(0, 80) : null;
-                try
-                {
-                    await run.ProcessAsync(await run.StartAsync(partition), null, () => random.Next(1, 300), partition);
-                    await run.Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
-                    break;
-                }
-                catch (KilledException)
-                {
-                    Assert.True(killed < kills);
-                }
-            }
-
-            var outcome = run.Outcome();
+            var outcome = await run.KilledAsync(seed + partition, kills, mostAppends: 80, partition);
             var own = outcome.Findings.Where(f => f.Position.InputPartition == partition).ToList();
             outcomes[partition] = outcome with { Findings = own, FindingBytes = string.Join('\n', own.Select(f => Convert.ToHexString(Protobuf.Canonical(f)))) };
         }
 
         return outcomes;
-    }
-
-    private static void Same(Outcome expected, Outcome actual)
-    {
-        Assert.Equal(expected.FindingBytes, actual.FindingBytes);
-        Assert.Equal(expected.Evidence, actual.Evidence);
     }
 
     private static MonitorGroupConfiguration Configuration() => new()

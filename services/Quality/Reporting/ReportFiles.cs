@@ -7,7 +7,7 @@ namespace Monitoring.Quality.Reporting;
 /// <summary>
 /// Two files as samples of one schema: roles of columns by their names, types by their cells. Columns called <c>label</c>, <c>target</c>, <c>y</c>, <c>y_true</c> or <c>truth</c> hold true labels;
 /// <c>prediction</c>, <c>predicted</c>, <c>y_pred</c> predictions; <c>score</c>, <c>probability</c>, <c>proba</c>, <c>y_score</c> the positive's probability, <c>probability_CLASS</c> and
-/// <c>proba_CLASS</c> that of a class. Times and columns of ever new texts are not compared.
+/// <c>proba_CLASS</c> that of a class. Times, columns of ever new texts and row numbers are not compared.
 /// </summary>
 internal sealed class ReportFiles
 {
@@ -102,6 +102,10 @@ internal sealed class ReportFiles
             {
                 Note($"'{column.Name}' holds an ever new text, an identifier as it seems; not compared");
             }
+            else if (Schema.Features.Count == 0 && IsRowNumber(column))
+            {
+                Note($"'{column.Name}' holds an ever new whole number, a row number, time or identifier as it seems; not compared");
+            }
             else
             {
                 columns.Add(column);
@@ -124,6 +128,20 @@ internal sealed class ReportFiles
             Notes.Add(text);
         }
     }
+
+    /// <summary>Whole numbers that never come twice and either rise with every row (counters, epochs) or are called an id: their distribution says where the file was cut, not what is in it.</summary>
+    private static bool IsRowNumber(TableColumn column)
+    {
+        if (column.Numbers is not { Length: >= 20 } numbers || !numbers.All(double.IsInteger))
+        {
+            return false;
+        }
+
+        return IsIdName(column.Name) ? numbers.Distinct().Count() == numbers.Length : numbers.Zip(numbers.Skip(1)).All(pair => pair.First < pair.Second);
+    }
+
+    private static bool IsIdName(string name) =>
+        name.Equals("id", StringComparison.OrdinalIgnoreCase) || name.EndsWith("_id", StringComparison.OrdinalIgnoreCase) || name.EndsWith("Id", StringComparison.Ordinal);
 
     private static bool IsTime(string text) =>
         text.Length >= 8 && !double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out _)

@@ -98,6 +98,30 @@ internal sealed class Run : IDisposable
         return Outcome();
     }
 
+    /// <summary>A run over everything whose owners are killed at random appends (in the middle of findings, of state values, before or after a manifest, or between batches), each followed by a new one, until one comes to the end.</summary>
+    /// <param name="seed">Of the moments and of the sizes of the batches.</param>
+    /// <param name="kills">How many owners may die; the next lives.</param>
+    /// <param name="mostAppends">Appends that an owner lives at most.</param>
+    /// <param name="partition">Whose records.</param>
+    public async Task<Outcome> KilledAsync(int seed, int kills = 25, int mostAppends = 60, int partition = 0)
+    {
+        var random = new Random(seed);
+        for (var killed = 0; ; killed++)
+        {
+            Log.AppendsLeft = killed < kills ? random.Next(0, mostAppends) : null;
+            try
+            {
+                await ProcessAsync(await StartAsync(partition), null, () => random.Next(1, 300), partition);
+                await Processor!.StopAsync(lost: false, TestContext.Current.CancellationToken);
+                return Outcome();
+            }
+            catch (KilledException)
+            {
+                Assert.True(killed < kills);
+            }
+        }
+    }
+
     /// <summary>What consumers see: findings by position, once; a repeat must be the same bytes. And the evidence of every monitor.</summary>
     public Outcome Outcome()
     {

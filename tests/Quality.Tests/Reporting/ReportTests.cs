@@ -137,6 +137,26 @@ public sealed class ReportTests
     }
 
     [Fact]
+    public async Task Row_numbers_epochs_and_ids_are_no_features_and_numbers_that_only_look_like_them_are()
+    {
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(directory.File("a.csv"), Numbered(0), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(directory.File("b.csv"), Numbered(60), TestContext.Current.CancellationToken);
+        Assert.Equal(0, await RunAsync(["--reference", directory.File("a.csv"), "--data", directory.File("b.csv"), "--json", directory.File("r.json")]));
+        using var result = JsonDocument.Parse(await File.ReadAllTextAsync(directory.File("r.json"), TestContext.Current.CancellationToken));
+        var names = result.RootElement.GetProperty("drift").EnumerateArray().Select(d => d.GetProperty("name").GetString()!).Order(StringComparer.Ordinal).ToArray();
+        Assert.Equal(["amount", "visits"], names);
+        foreach (var name in new[] { "row", "epoch", "customer_id" })
+        {
+            Assert.Contains(result.RootElement.GetProperty("notes").EnumerateArray(), n => n.GetString()!.StartsWith($"'{name}' holds an ever new whole number", StringComparison.Ordinal));
+        }
+
+        // Distinct whole numbers in no order are a measurement; so is a rising one that repeats.
+        static string Numbered(int from) => string.Concat(
+            Enumerable.Range(from, 60).Select(i => FormattableString.Invariant($"{i},{1_790_000_000 + (17 * i)},{i * 7919 % 10_007},{i * 7919 % 10_007},{i / 20}\n")).Prepend("row,epoch,customer_id,amount,visits\n"));
+    }
+
+    [Fact]
     public async Task Broken_data_and_a_fallen_model_are_harm_and_the_pipeline_stops()
     {
         using var directory = new TemporaryDirectory();
