@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Monitoring.Forensics;
 using Monitoring.Hosting;
 using Monitoring.Incidents;
 using Monitoring.WebConsole.Access;
@@ -33,7 +34,10 @@ public sealed class ConsoleModule : IServiceModule
         services.AddSingleton<ExplanationReader>();
         services.AddSingleton<FeatureCurves>();
         services.AddSingleton<ConsoleMetrics>();
+        services.AddSingleton<PageForms>();
         services.AddSingleton<PageEndpoints>();
+        services.AddSingleton<ReviewDesk>();
+        services.AddSingleton<ReviewEndpoints>();
         services.AddHostedService<ConsoleDatabase>();
     }
 
@@ -42,5 +46,6 @@ public sealed class ConsoleModule : IServiceModule
         // Nobody else asks for it: made, it speaks.
         endpoints.ServiceProvider.GetRequiredService<ConsoleMetrics>();
         endpoints.ServiceProvider.GetRequiredService<PageEndpoints>().Map(endpoints);
+        endpoints.ServiceProvider.GetRequiredService<ReviewEndpoints>().Map(endpoints);
     }
 }

@@ -1,5 +1,4 @@
 using System.Security.Claims;
-using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -28,7 +27,7 @@ internal sealed class PageEndpoints(
     IncidentLinks links,
     ClientSealer sealer,
     ClientErasure erasure,
-    IAntiforgery antiforgery,
+    PageForms forms,
     LoadedConfiguration configuration,
     IEnumerable<MonitorGroupService> groups,
     IEnumerable<IResponses> responses,
@@ -36,7 +35,6 @@ internal sealed class PageEndpoints(
 {
     private const int MaxSamples = 6;
     private const int MaxCurves = 5;
-    private const long MaxForm = 64 * 1024;
 
     public void Map(IEndpointRouteBuilder endpoints)
     {
@@ -45,11 +43,11 @@ internal sealed class PageEndpoints(
         open.MapGet("/", () => Results.Redirect("/incidents"));
         open.MapGet("/console/{file}", Stylesheet.Serve);
         open.MapGet("/login", (HttpContext context) => LoginPage.Of(context, LoginPage.LocalPath(context.Request.Query["return"])));
-        open.MapPost("/login", LoginAsync).WithMetadata(new FormLimit(MaxForm));
+        open.MapPost("/login", LoginAsync).WithMetadata(new FormLimit(PageForms.MaxBytes));
         var anyone = endpoints.MapGroup("").RequireAuthorization(p => p.AddAuthenticationSchemes(PageAuthentication.SchemeName).RequireAssertion(_ => true)).ExcludeFromDescription();
         anyone.MapGet("/runbooks", RunbookPages.List);
         anyone.MapGet("/runbooks/{name}", RunbookPages.One);
-        anyone.MapPost("/logout", LogoutAsync).WithMetadata(new FormLimit(MaxForm));
+        anyone.MapPost("/logout", LogoutAsync).WithMetadata(new FormLimit(PageForms.MaxBytes));
 
         var view = endpoints.MapGroup("").RequireAuthorization(p => Require(p, u => u.MayView())).ExcludeFromDescription();
         view.MapGet("/incidents", ListAsync);
@@ -59,7 +57,7 @@ internal sealed class PageEndpoints(
         view.MapGet("/models", ModelsAsync);
         view.MapGet("/models/{name}", ModelAsync);
 
-        var respond = endpoints.MapGroup("/incidents/{id}").RequireAuthorization(p => Require(p, u => u.MayRespond())).WithMetadata(new FormLimit(MaxForm)).ExcludeFromDescription();
+        var respond = endpoints.MapGroup("/incidents/{id}").RequireAuthorization(p => Require(p, u => u.MayRespond())).WithMetadata(new FormLimit(PageForms.MaxBytes)).ExcludeFromDescription();
         respond.MapPost("/acknowledge", (HttpContext context, string id, CancellationToken token) => ActAsync(context, id, "acknowledged", (actor, _) => actions.AcknowledgeAsync(id, actor, token)));
         respond.MapPost("/resolve", (HttpContext context, string id, CancellationToken token) => ActAsync(context, id, "resolved", (actor, form) => actions.ResolveAsync(id, actor, form["reason"].ToString(), token)));
         respond.MapPost("/false-alarm", (HttpContext context, string id, CancellationToken token) => ActAsync(context, id, "false-alarm", (actor, form) => actions.FalseAlarmAsync(id, actor, form["reason"].ToString(), token)));
@@ -74,16 +72,16 @@ internal sealed class PageEndpoints(
         respond.MapPost("/lift", LiftAsync);
     }
 
-    private static void Require(AuthorizationPolicyBuilder policy, Func<ClaimsPrincipal, bool> may) => policy
+    internal static void Require(AuthorizationPolicyBuilder policy, Func<ClaimsPrincipal, bool> may) => policy
         .AddAuthenticationSchemes(PageAuthentication.SchemeName)
         .RequireAuthenticatedUser()
         .RequireAssertion(c => may(c.User));
 
     private async Task<IResult> LoginAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
+        if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
         {
-            return Forged(context, "/login");
+            return PageForms.Forged(context, "/login");
         }
 
         var back = LoginPage.LocalPath(form["return"]);
@@ -102,18 +100,18 @@ internal sealed class PageEndpoints(
         }
 
         session.Begin(context, key);
-        return SeeOther(back);
+        return PageForms.SeeOther(back);
     }
 
     private async Task<IResult> LogoutAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is null)
+        if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is null)
         {
-            return Forged(context, "/incidents");
+            return PageForms.Forged(context, "/incidents");
         }
 
         PageSession.End(context);
-        return SeeOther("/login");
+        return PageForms.SeeOther("/login");
     }
 
     private async Task<IResult> ListAsync(HttpContext context, string? state, string? severity, long? before, CancellationToken cancellationToken)
@@ -255,14 +253,14 @@ internal sealed class PageEndpoints(
     private async Task<IResult> ActAsync(HttpContext context, string id, string done, Func<Actor, IFormCollection, Task<ActOutcome?>> act)
     {
         var page = $"/incidents/{Uri.EscapeDataString(id)}";
-        if (await FormAsync(context, context.RequestAborted).ConfigureAwait(false) is not { } form)
+        if (await forms.ReadAsync(context, context.RequestAborted).ConfigureAwait(false) is not { } form)
         {
-            return Forged(context, page);
+            return PageForms.Forged(context, page);
         }
 
         return await act(Actor.Of(context.User), form).ConfigureAwait(false) switch
         {
-            ActOutcome.Done => SeeOther($"{page}?done={done}"),
+            ActOutcome.Done => PageForms.SeeOther($"{page}?done={done}"),
             ActOutcome.NotFound => NotFound(context, id),
             ActOutcome.Forbidden => MessagePage.Of(context, StatusCodes.Status403Forbidden, "Not yours", "This key may not act on that model.", page),
             ActOutcome.NotNow => MessagePage.Of(context, StatusCodes.Status409Conflict, "Somebody was faster", "The incident is in a state in which this has no place. Look at it again.", page),
@@ -273,9 +271,9 @@ internal sealed class PageEndpoints(
     private async Task<IResult> SilenceAsync(HttpContext context, string id, CancellationToken cancellationToken)
     {
         var page = $"/incidents/{Uri.EscapeDataString(id)}";
-        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
+        if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
         {
-            return Forged(context, page);
+            return PageForms.Forged(context, page);
         }
 
         var actor = Actor.Of(context.User);
@@ -296,15 +294,15 @@ internal sealed class PageEndpoints(
         }
 
         await actions.SilenceAsync(actor, incident.Model, incident.Client, family, duration, form["reason"].ToString(), cancellationToken).ConfigureAwait(false);
-        return SeeOther($"{page}?done=silenced");
+        return PageForms.SeeOther($"{page}?done=silenced");
     }
 
     private async Task<IResult> RevealAsync(HttpContext context, string id, CancellationToken cancellationToken)
     {
         var page = $"/incidents/{Uri.EscapeDataString(id)}";
-        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
+        if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
         {
-            return Forged(context, page);
+            return PageForms.Forged(context, page);
         }
 
         var actor = Actor.Of(context.User);
@@ -340,9 +338,9 @@ internal sealed class PageEndpoints(
     private async Task<IResult> DecideAsync(HttpContext context, string id, string act, string done, Func<IResponses, IFormCollection, Task<ResponseResult>> decide, CancellationToken cancellationToken)
     {
         var page = $"/incidents/{Uri.EscapeDataString(id)}";
-        if (await FormAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
+        if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
         {
-            return Forged(context, page);
+            return PageForms.Forged(context, page);
         }
 
         var actor = Actor.Of(context.User);
@@ -366,7 +364,7 @@ internal sealed class PageEndpoints(
         var result = await decide(desk, form).ConfigureAwait(false);
         return result.Outcome switch
         {
-            ResponseOutcome.Done => SeeOther($"{page}?done={done}"),
+            ResponseOutcome.Done => PageForms.SeeOther($"{page}?done={done}"),
             ResponseOutcome.Forbidden => MessagePage.Of(context, StatusCodes.Status403Forbidden, "Not yours", result.Detail, page),
             ResponseOutcome.NotFound => MessagePage.Of(context, StatusCodes.Status404NotFound, "Not there", result.Detail, page),
             ResponseOutcome.Unavailable => MessagePage.Of(context, StatusCodes.Status503ServiceUnavailable, "Nothing was decided", result.Detail, page),
@@ -374,33 +372,8 @@ internal sealed class PageEndpoints(
         };
     }
 
-    /// <summary>The form, where it carries the token that this reader's page was given; null for all others, oversized ones too.</summary>
-    private async Task<IFormCollection?> FormAsync(HttpContext context, CancellationToken cancellationToken)
-    {
-        try
-        {
-            if (!context.Request.HasFormContentType)
-            {
-                return null;
-            }
-
-            var form = await context.Request.ReadFormAsync(cancellationToken).ConfigureAwait(false);
-            return await antiforgery.IsRequestValidAsync(context).ConfigureAwait(false) ? form : null;
-        }
-        catch (InvalidDataException)
-        {
-            return null;
-        }
-    }
-
-    private static IResult Forged(HttpContext context, string back) =>
-        MessagePage.Of(context, StatusCodes.Status400BadRequest, "Please try again", "The form did not come from a page of ours, or the page was open for too long. Nothing was done.", back);
-
     private static IResult NotFound(HttpContext context, string id) =>
         MessagePage.Of(context, StatusCodes.Status404NotFound, "No such incident", $"There is no incident {id}, or this key is for other models.");
-
-    /// <summary>303: the browser gets the page again instead of sending the form again.</summary>
-    private static IResult SeeOther(string path) => new SeeOtherResult(path);
 
     private static string Done(string? done) => done switch
     {

@@ -3,7 +3,6 @@ using Monitoring.Detection;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay;
 

@@ -16,6 +16,7 @@ public sealed class DependencyTests
         ["EventLog"] = ["Contracts"],
         ["EventLog.Kafka"] = ["EventLog"],
         ["Detection"] = ["Contracts", "Statistics", "EventLog", "Scoring"],
+        ["Forensics"] = ["Contracts", "EventLog", "Detection"],
         ["Storage"] = ["Contracts"],
         ["Observability"] = [],
         ["Incidents"] = ["Contracts", "EventLog", "Hosting", "Storage"],

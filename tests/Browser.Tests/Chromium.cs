@@ -96,6 +96,18 @@ internal sealed class Chromium : IAsyncDisposable
         await CallAsync("Input.insertText", new JsonObject { ["text"] = text });
     }
 
+    /// <summary>Chooses an entry of a list by typing its beginning.</summary>
+    public async Task ChooseAsync(string selector, string text)
+    {
+        await EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)}).focus()");
+        foreach (var letter in text)
+        {
+            await CallAsync("Input.dispatchKeyEvent", new JsonObject { ["type"] = "char", ["text"] = letter.ToString() });
+        }
+
+        Assert.Equal(text, (await EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)}).value"))!.GetValue<string>());
+    }
+
     public async Task<string> TextAsync(string selector) =>
         (await EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)})?.innerText ?? ''"))!.GetValue<string>();
 

@@ -1,3 +1,4 @@
+using Monitoring.Forensics;
 using Monitoring.Storage;
 
 namespace Monitoring.Browser.Tests;
@@ -41,6 +42,31 @@ public sealed class ChromiumTests
         Assert.Empty(browser.Errors);
     }
 
+    [Fact]
+    public async Task Reviewer_AnswersTwoRowsOfTheQueue()
+    {
+        await using var harness = await ConsoleHarness.StartAsync(keys: true);
+        await harness.AttackAsync();
+        await using var browser = await Chromium.StartAsync();
+        await browser.ResizeAsync(375, 812, mobile: true);
+        await browser.GoAsync(new Uri(harness.Url, "/models/digits"));
+        await browser.TypeAsync("#key", ConsoleHarness.RespondKey);
+        await browser.ClickAsync("form button.main");
+        await browser.ClickAsync("a[href$='/review']");
+        var events = (await browser.EvaluateAsync("[...document.querySelectorAll('input[name^=event]')].map(e=>e.value)"))!.AsArray().Select(e => e!.GetValue<string>()).ToList();
+        Assert.Equal(6, events.Count);
+
+        // By keyboard, as somebody who labels a hundred rows does.
+        await browser.ChooseAsync("#answer0", "7");
+        await browser.ChooseAsync("#answer2", "1");
+        await browser.ClickAsync("form[action$='/review'] button.main");
+        Assert.Contains("2 saved", await browser.TextAsync(".notice"), StringComparison.Ordinal);
+        Assert.Equal(4, (await browser.EvaluateAsync("document.querySelectorAll('.samples img').length"))!.GetValue<int>());
+        var labels = await LabelIndex.ReadAsync(harness.Log, "digits", TestContext.Current.CancellationToken);
+        Assert.Equal(("7", "1", "responder"), (labels.Find(events[0], "", 0)!.Label, labels.Find(events[2], "", 0)!.Label, labels.Find(events[2], "", 0)!.Author));
+        Assert.Empty(browser.Errors);
+    }
+
     [Theory]
     [InlineData("light")]
     [InlineData("dark")]
@@ -51,7 +77,7 @@ public sealed class ChromiumTests
         var drift = await harness.DriftAsync();
         await using var browser = await Chromium.StartAsync();
         await browser.ColourSchemeAsync(scheme);
-        foreach (var (name, path) in ((string, string)[])[("attack", $"/incidents/{attack.Id}"), ("drift", $"/incidents/{drift.Id}"), ("list", "/incidents"), ("models", "/models"), ("model", "/models/digits"), ("runbook", "/runbooks/ModelIncidentOpen")])
+        foreach (var (name, path) in ((string, string)[])[("attack", $"/incidents/{attack.Id}"), ("drift", $"/incidents/{drift.Id}"), ("list", "/incidents"), ("models", "/models"), ("model", "/models/digits"), ("review", "/models/digits/review"), ("review-rows", "/models/flights/review"), ("runbook", "/runbooks/ModelIncidentOpen")])
         {
             await browser.ResizeAsync(375, 812, mobile: true);
             await browser.GoAsync(new Uri(harness.Url, path));

@@ -1,7 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
@@ -23,7 +25,7 @@ using Monitoring.WebConsole;
 namespace Monitoring.Browser.Tests;
 
 /// <summary>Alerting and Console as the host builds them, on a real embedded log and a real SQLite file, with two models and no traffic but what a test writes.</summary>
-internal sealed class ConsoleHarness : IAsyncDisposable
+internal sealed partial class ConsoleHarness : IAsyncDisposable
 {
     public const string ViewKey = "view-key-0123456789";
     public const string RespondKey = "respond-key-0123456789";
@@ -149,6 +151,24 @@ internal sealed class ConsoleHarness : IAsyncDisposable
         await Log.AppendAsync(Topics.Findings, Record("flights", finding.Id, finding, partition: 1), TestContext.Current.CancellationToken);
         return await IncidentAsync("flights", findings: 1, pinned: 3);
     }
+
+    /// <summary>A browser without pages: cookies are kept, redirects are not followed.</summary>
+    [SuppressMessage("Reliability", "CA2000", Justification = "the client disposes its handler")]
+    public HttpClient Client() => new(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() }) { BaseAddress = Url };
+
+    /// <summary>A <see cref="Client"/> signed in with a key.</summary>
+    public async Task<HttpClient> SignedInAsync(string key)
+    {
+        var http = Client();
+        using var form = new FormUrlEncodedContent([new("token", FormToken(await http.GetStringAsync(new Uri("/login", UriKind.Relative), TestContext.Current.CancellationToken))), new("key", key), new("return", "/incidents")]);
+        Assert.Equal(HttpStatusCode.SeeOther, (await http.PostAsync(new Uri("/login", UriKind.Relative), form, TestContext.Current.CancellationToken)).StatusCode);
+        return http;
+    }
+
+    public static string FormToken(string page) => WebUtility.HtmlDecode(HiddenToken().Match(page) is { Success: true } m ? m.Groups[1].Value : throw new InvalidOperationException("no form on the page"));
+
+    [GeneratedRegex("name=\"token\" value=\"([^\"]+)\"", RegexOptions.None, 1000)]
+    private static partial Regex HiddenToken();
 
     public static IReadOnlyList<string> FlightFeatures() =>
         [.. Hosting.SchemaFile.Read(Path.Combine(AppContext.BaseDirectory, "flights.schema.json")).Features.Select(f => f.Name)];

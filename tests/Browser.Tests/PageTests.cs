@@ -17,7 +17,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync();
         var incident = await harness.AttackAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         var response = await http.GetAsync(new Uri($"/incidents/{incident.Id}", UriKind.Relative), Token);
         var page = await response.Content.ReadAsStringAsync(Token);
 
@@ -49,7 +49,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync();
         var incident = await harness.DriftAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         var page = await http.GetStringAsync(new Uri($"/incidents/{incident.Id}", UriKind.Relative), Token);
         Assert.Contains("mean of distance between 30", page, StringComparison.Ordinal);
         Assert.Contains("shift-sd 2.2 (304 → 704)", WebUtility.HtmlDecode(page), StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync();
         var incident = await harness.AttackAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         Assert.Contains(incident.Id, await http.GetStringAsync(new Uri("/incidents", UriKind.Relative), Token), StringComparison.Ordinal);
         Assert.DoesNotContain(incident.Id, await http.GetStringAsync(new Uri("/incidents?state=closed", UriKind.Relative), Token), StringComparison.Ordinal);
         Assert.Contains("1 open", await http.GetStringAsync(new Uri("/models", UriKind.Relative), Token), StringComparison.Ordinal);
@@ -83,7 +83,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync();
         var incident = await harness.AttackAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(http, incident.Id, "note", ("text", "called <the owner>")));
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(http, incident.Id, "assign", ("assignee", "anna")));
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(http, incident.Id, "hold"));
@@ -107,7 +107,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync();
         var incident = await harness.AttackAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         using var form = new FormUrlEncodedContent([]);
         Assert.Equal(HttpStatusCode.BadRequest, (await http.PostAsync(new Uri($"/incidents/{incident.Id}/acknowledge", UriKind.Relative), form, Token)).StatusCode);
         Assert.Equal(IncidentState.Open, (await harness.ReloadAsync(incident.Id)).State);
@@ -118,8 +118,8 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync(keys: true);
         var incident = await harness.AttackAsync();
-        using var http = await SignedInAsync(harness, ConsoleHarness.RespondKey);
-        var token = FormToken(await http.GetStringAsync(new Uri($"/incidents/{incident.Id}", UriKind.Relative), Token));
+        using var http = await harness.SignedInAsync(ConsoleHarness.RespondKey);
+        var token = ConsoleHarness.FormToken(await http.GetStringAsync(new Uri($"/incidents/{incident.Id}", UriKind.Relative), Token));
         using var form = new FormUrlEncodedContent([new("token", token), new("client", incident.Client), new("reason", "theft")]);
         var answer = await http.PostAsync(new Uri($"/incidents/{incident.Id}/reveal", UriKind.Relative), form, Token);
         Assert.Contains("acme-batch-7", await answer.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
@@ -132,25 +132,25 @@ public sealed partial class PageTests
         await using var harness = await ConsoleHarness.StartAsync(keys: true);
         var incident = await harness.AttackAsync();
         var path = new Uri($"/incidents/{incident.Id}", UriKind.Relative);
-        using var stranger = Client(harness);
+        using var stranger = harness.Client();
         var sent = await stranger.GetAsync(path, Token);
         Assert.Equal(HttpStatusCode.Redirect, sent.StatusCode);
         Assert.StartsWith("/login?return=", sent.Headers.Location!.ToString(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Redirect, (await stranger.GetAsync(new Uri($"/incidents/{incident.Id}/samples/call-0.png", UriKind.Relative), Token)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await stranger.GetAsync(new Uri("/runbooks/LagHigh", UriKind.Relative), Token)).StatusCode);
 
-        using var viewer = await SignedInAsync(harness, ConsoleHarness.ViewKey);
+        using var viewer = await harness.SignedInAsync(ConsoleHarness.ViewKey);
         var page = await viewer.GetStringAsync(path, Token);
         Assert.DoesNotContain("/acknowledge", page, StringComparison.Ordinal);
-        using var form = new FormUrlEncodedContent([new("token", FormToken(page))]);
+        using var form = new FormUrlEncodedContent([new("token", ConsoleHarness.FormToken(page))]);
         Assert.Equal(HttpStatusCode.Forbidden, (await viewer.PostAsync(new Uri($"/incidents/{incident.Id}/acknowledge", UriKind.Relative), form, Token)).StatusCode);
 
-        using var team = await SignedInAsync(harness, ConsoleHarness.FlightsKey);
+        using var team = await harness.SignedInAsync(ConsoleHarness.FlightsKey);
         Assert.Equal(HttpStatusCode.NotFound, (await team.GetAsync(path, Token)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await team.GetAsync(new Uri($"/incidents/{incident.Id}/samples/call-0.png", UriKind.Relative), Token)).StatusCode);
         Assert.Contains(await harness.AuditAsync(), a => a is { Action: "evidence.read", Actor: "flights-team", Outcome: "refused" });
 
-        using var responder = await SignedInAsync(harness, ConsoleHarness.RespondKey);
+        using var responder = await harness.SignedInAsync(ConsoleHarness.RespondKey);
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(responder, incident.Id, "acknowledge"));
         Assert.Equal("responder", (await harness.ReloadAsync(incident.Id)).Assignee);
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(responder, "", "", path: "/logout", page: path));
@@ -161,10 +161,10 @@ public sealed partial class PageTests
     public async Task Login_WrongKey_IsRefusedAuditedAndNotKept()
     {
         await using var harness = await ConsoleHarness.StartAsync(keys: true);
-        using var http = Client(harness);
+        using var http = harness.Client();
         var page = await http.GetStringAsync(new Uri("/login?return=//evil.example", UriKind.Relative), Token);
         Assert.DoesNotContain("evil", page, StringComparison.Ordinal);
-        using var form = new FormUrlEncodedContent([new("token", FormToken(page)), new("key", "not-a-key-of-ours"), new("return", "/incidents")]);
+        using var form = new FormUrlEncodedContent([new("token", ConsoleHarness.FormToken(page)), new("key", "not-a-key-of-ours"), new("return", "/incidents")]);
         var answer = await http.PostAsync(new Uri("/login", UriKind.Relative), form, Token);
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         var audit = Assert.Single(await harness.AuditAsync());
@@ -180,7 +180,7 @@ public sealed partial class PageTests
         var drift = await harness.DriftAsync();
         var links = harness.App.Services.GetRequiredService<IncidentLinks>();
         var query = links.Query(attack.Id, TimeProvider.System.GetUtcNow());
-        using var http = Client(harness);
+        using var http = harness.Client();
 
         var redirect = await http.GetAsync(new Uri($"/incidents/{attack.Id}{query}", UriKind.Relative), Token);
         Assert.Equal($"/incidents/{attack.Id}", redirect.Headers.Location!.ToString());
@@ -191,7 +191,7 @@ public sealed partial class PageTests
         Assert.Contains(await harness.AuditAsync(), a => a.Action == "evidence.read" && a.Actor == $"link to {attack.Id}");
 
         Assert.Equal(HttpStatusCode.Redirect, (await http.GetAsync(new Uri("/incidents", UriKind.Relative), Token)).StatusCode);
-        using var other = Client(harness);
+        using var other = harness.Client();
         var refused = await other.GetAsync(new Uri($"/incidents/{drift.Id}{query}", UriKind.Relative), Token);
         Assert.StartsWith("/login", refused.Headers.Location!.ToString(), StringComparison.Ordinal);
         var expired = links.Query(attack.Id, TimeProvider.System.GetUtcNow() - TimeSpan.FromDays(4));
@@ -206,7 +206,7 @@ public sealed partial class PageTests
     {
         await using var harness = await ConsoleHarness.StartAsync(keys: true, links: "{ role: respond }");
         var incident = await harness.AttackAsync();
-        using var http = Client(harness);
+        using var http = harness.Client();
         await http.GetAsync(new Uri($"/incidents/{incident.Id}{harness.App.Services.GetRequiredService<IncidentLinks>().Query(incident.Id, TimeProvider.System.GetUtcNow())}", UriKind.Relative), Token);
         Assert.Equal(HttpStatusCode.SeeOther, await PostAsync(http, incident.Id, "acknowledge"));
         Assert.Equal(HttpStatusCode.Forbidden, await PostAsync(http, incident.Id, "silence", ("for", "4h"), ("reason", "x")));
@@ -225,28 +225,15 @@ public sealed partial class PageTests
         Assert.Contains($"https://monitoring.example.com/incidents/{incident.Id}?link=", row!.Message, StringComparison.Ordinal);
     }
 
-    private static HttpClient Client(ConsoleHarness harness) =>
-        new(new HttpClientHandler { AllowAutoRedirect = false, CookieContainer = new CookieContainer() }) { BaseAddress = harness.Url };
-
-    private static async Task<HttpClient> SignedInAsync(ConsoleHarness harness, string key)
-    {
-        var http = Client(harness);
-        using var form = new FormUrlEncodedContent([new("token", FormToken(await http.GetStringAsync(new Uri("/login", UriKind.Relative), Token))), new("key", key), new("return", "/incidents")]);
-        Assert.Equal(HttpStatusCode.SeeOther, (await http.PostAsync(new Uri("/login", UriKind.Relative), form, Token)).StatusCode);
-        return http;
-    }
-
     private static async Task<HttpStatusCode> PostAsync(HttpClient http, string incident, string act, params (string Name, string Value)[] fields) =>
         await PostAsync(http, incident, act, null, null, fields);
 
     private static async Task<HttpStatusCode> PostAsync(HttpClient http, string incident, string act, string? path, Uri? page, params (string Name, string Value)[] fields)
     {
-        var token = FormToken(await http.GetStringAsync(page ?? new Uri($"/incidents/{incident}", UriKind.Relative), Token));
+        var token = ConsoleHarness.FormToken(await http.GetStringAsync(page ?? new Uri($"/incidents/{incident}", UriKind.Relative), Token));
         using var form = new FormUrlEncodedContent([new("token", token), .. fields.Select(f => new KeyValuePair<string, string>(f.Name, f.Value))]);
         return (await http.PostAsync(new Uri(path ?? $"/incidents/{incident}/{act}", UriKind.Relative), form, Token)).StatusCode;
     }
-
-    private static string FormToken(string page) => WebUtility.HtmlDecode(HiddenToken().Match(page) is { Success: true } m ? m.Groups[1].Value : throw new InvalidOperationException("no form on the page"));
 
     private static string Root()
     {
@@ -258,9 +245,6 @@ public sealed partial class PageTests
 
         return directory.FullName;
     }
-
-    [GeneratedRegex("name=\"token\" value=\"([^\"]+)\"", RegexOptions.None, 1000)]
-    private static partial Regex HiddenToken();
 
     [GeneratedRegex("<img src=\"([^\"]+)\"", RegexOptions.None, 1000)]
     private static partial Regex Pictures();

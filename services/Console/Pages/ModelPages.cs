@@ -44,6 +44,7 @@ internal static class ModelPages
                 <p class="crumb"><a href="/models">Models</a></p>
                 <h1>{model.Name}</h1>
                 <section class="card" aria-labelledby="open"><h2 id="open">{(open.Count == 0 ? "No open incident" : $"{open.Count} open")}</h2><ul class="list">{IncidentListPage.Items(open, now)}</ul></section>
+                <section class="card" aria-labelledby="labels"><h2 id="labels">Labels</h2><p><a href="/models/{Uri.EscapeDataString(model.Name)}/review">Rows worth a label</a>: flagged, outlying, uncertain, and a random sample.</p></section>
                 <section class="card" aria-labelledby="monitors"><h2 id="monitors">Monitors</h2>{table}</section>
                 <section class="card" aria-labelledby="about"><h2 id="about">About</h2><dl class="facts">
                 <dt>Version</dt><dd>{model.Version}</dd>

@@ -18,41 +18,46 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
     private readonly ConcurrentDictionary<string, Lazy<ModelDescription?>> _models = new(StringComparer.Ordinal);
 
     /// <summary>The first row of a pinned event.</summary>
-    public SampleRow Read(PinnedEvidence evidence)
-    {
-        if (Parse(evidence) is not { } call)
-        {
-            return Unreadable(evidence, null, "the event cannot be decoded");
-        }
+    public SampleRow Read(PinnedEvidence evidence) => Parse(evidence) is { } call
+        ? Read(call, evidence.EventId, 0)
+        : new SampleRow(evidence.EventId, 0, UnixNano.ToTime(evidence.TimeUnixNano), "", "", false, [], "the event cannot be decoded");
 
+    /// <summary>A row of an event.</summary>
+    public SampleRow Read(InferenceEvent call, string eventId, int row)
+    {
         if (call.Inputs.Any(i => i.Artifact is not null))
         {
-            return Unreadable(evidence, call, "too large for the log: it lies in the artifact store");
+            return Unreadable("too large for the log: it lies in the artifact store");
         }
 
-        if (Describe(call) is not { } model || EventRowReader.Read(model, call) is not { } batch)
+        if (Describe(call) is not { } model || EventRowReader.Read(model, call) is not { } batch || row >= batch.Count)
         {
-            return Unreadable(evidence, call, call.Violations.Count > 0 ? $"does not fit the schema: {call.Violations[0].Feature} {call.Violations[0].Kind}" : "does not fit the model's schema");
+            return Unreadable(call.Violations.Count > 0 ? $"does not fit the schema: {call.Violations[0].Feature} {call.Violations[0].Kind}" : "does not fit the model's schema");
         }
 
         return new SampleRow(
-            evidence.EventId,
-            0,
+            eventId,
+            row,
             UnixNano.ToTime(call.TimeUnixNano),
             call.Client?.Id ?? "",
-            Answer(model, batch),
+            Answer(model, batch, row),
             model.Schema.Image is not null,
-            model.Schema.Image is null ? Cells(model.Schema, batch.Input(0)) : [],
+            model.Schema.Image is null ? Cells(model.Schema, batch.Input(row)) : [],
             model.Schema.Image is not null && model.Schema.Features[0].Sensitive ? "hidden: the schema says that it is sensitive" : "");
+
+        SampleRow Unreadable(string problem) => new(eventId, row, UnixNano.ToTime(call.TimeUnixNano), call.Client?.Id ?? "", "", false, [], problem);
     }
 
     /// <summary>The picture of a pinned event's first row; null where it is no image or must not be seen.</summary>
-    public byte[]? Picture(PinnedEvidence evidence) => Image(evidence) is var (layout, row) ? InputImage.Render(layout, row) : null;
+    public byte[]? Picture(PinnedEvidence evidence) => Parse(evidence) is { } call ? Picture(call, 0) : null;
+
+    /// <summary>The picture of a row; null where it is no image or must not be seen.</summary>
+    public byte[]? Picture(InferenceEvent call, int row) => Image(call, row) is var (layout, values) ? InputImage.Render(layout, values) : null;
 
     /// <summary>The picture with an explanation drawn over it; null where the explanation is not about this image's pixels.</summary>
     public byte[]? Picture(PinnedEvidence evidence, Explanation explanation)
     {
-        if (Image(evidence) is not var (layout, row) || explanation.Attributions is not { Datatype: "FP32" } tensor || tensor.Data.Length != layout.Height * layout.Width * sizeof(float))
+        if (Parse(evidence) is not { } call || Image(call, 0) is not var (layout, row) || explanation.Attributions is not { Datatype: "FP32" } tensor || tensor.Data.Length != layout.Height * layout.Width * sizeof(float))
         {
             return null;
         }
@@ -66,31 +71,34 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
         return HeatMap.RenderPixels(layout, row, heat);
     }
 
-    private (ImageLayout Layout, float[] Row)? Image(PinnedEvidence evidence) =>
-        Parse(evidence) is { } call
-        && Describe(call) is { Schema: { Image: { } image } schema } model
+    /// <summary>How a person answers for a model: the names of its classes; null where the answer is a number; empty where the classes have no names.</summary>
+    public IReadOnlyList<string>? Classes(InferenceEvent call) => Describe(call) is not { } model ? []
+        : model.Schema.Classes.Count == 0 && model.IndexOf(OutputRole.Probabilities) < 0 && model.IndexOf(OutputRole.Regression) >= 0 ? null
+        : model.Schema.Classes;
+
+    private (ImageLayout Layout, float[] Row)? Image(InferenceEvent call, int row) =>
+        Describe(call) is { Schema: { Image: { } image } schema } model
         && !schema.Features[0].Sensitive
         && EventRowReader.Read(model, call) is { } batch
-            ? (image, batch.Input(0).ToArray())
+        && row < batch.Count
+            ? (image, batch.Input(row).ToArray())
             : null;
 
     /// <summary>What is known of the model before its events, kept; an event tells the rest.</summary>
-    public ModelDescription? Describe(InferenceEvent call)
+    public ModelDescription? Describe(InferenceEvent call) => ModelDescriptions.Infer(call, Known(call.Model));
+
+    /// <summary>What is known of a model before its events; null for models whose events alone tell it, or whose file is not on this machine.</summary>
+    public ModelDescription? Known(string model) => _models.GetOrAdd(model, name => new Lazy<ModelDescription?>(() =>
     {
-        var known = _models.GetOrAdd(call.Model, name => new Lazy<ModelDescription?>(() =>
+        try
         {
-            try
-            {
-                return configuration.Value.Models.FirstOrDefault(m => m.Name == name) is { } model ? catalog.Describe(model) : null;
-            }
-            catch (Exception e) when (e is IOException or InvalidDataException or NotSupportedException or Scoring.ScoringException)
-            {
-                // The file of the model is not on this machine: the event alone must do.
-                return null;
-            }
-        })).Value;
-        return ModelDescriptions.Infer(call, known);
-    }
+            return configuration.Value.Models.FirstOrDefault(m => m.Name == name) is { } found ? catalog.Describe(found) : null;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or NotSupportedException or Scoring.ScoringException)
+        {
+            return null;
+        }
+    })).Value;
 
     private static InferenceEvent? Parse(PinnedEvidence evidence)
     {
@@ -109,13 +117,10 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
         }
     }
 
-    private static SampleRow Unreadable(PinnedEvidence evidence, InferenceEvent? call, string problem) =>
-        new(evidence.EventId, 0, UnixNano.ToTime(evidence.TimeUnixNano), call?.Client?.Id ?? "", "", false, [], problem);
-
-    private static string Answer(ModelDescription model, RowBatch batch)
+    private static string Answer(ModelDescription model, RowBatch batch, int row)
     {
         var probabilities = model.IndexOf(OutputRole.Probabilities);
-        if (batch.PredictedClass(0) is >= 0 and var predicted)
+        if (batch.PredictedClass(row) is >= 0 and var predicted)
         {
             var name = predicted < model.Schema.Classes.Count ? model.Schema.Classes[predicted] : predicted.ToString(CultureInfo.InvariantCulture);
             if (!batch.HasOutput(probabilities))
@@ -123,13 +128,13 @@ internal sealed class SampleReader(LoadedConfiguration configuration, ModelCatal
                 return name;
             }
 
-            var scores = batch.Output(probabilities, 0);
+            var scores = batch.Output(probabilities, row);
             var share = scores.Length == 1 ? (predicted == 1 ? scores[0] : 1 - scores[0]) : scores[predicted];
             return string.Create(CultureInfo.InvariantCulture, $"{name} ({share * 100:0.#} %)");
         }
 
         var regression = model.IndexOf(OutputRole.Regression);
-        return batch.HasOutput(regression) ? batch.Output(regression, 0)[0].ToString("G5", CultureInfo.InvariantCulture) : "";
+        return batch.HasOutput(regression) ? batch.Output(regression, row)[0].ToString("G5", CultureInfo.InvariantCulture) : "";
     }
 
     private static List<(string Name, string Value)> Cells(ModelSchema schema, ReadOnlySpan<float> row)

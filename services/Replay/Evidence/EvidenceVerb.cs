@@ -5,7 +5,6 @@ using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Evidence;
 
@@ -196,7 +195,7 @@ public sealed class EvidenceVerb : IVerb
             var partitions = await log.GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
             for (var p = 0; p < partitions; p++)
             {
-                var (first, last) = await EventSearch.OffsetsAsync(log, topic, p, from, to, cancellationToken).ConfigureAwait(false);
+                var (first, last) = await LogOffsets.InAsync(log, topic, p, from, to, cancellationToken).ConfigureAwait(false);
                 if (first < last)
                 {
                     ranges.Add(new LogRange(topic, p, first, last));

@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Monitoring.Detection;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
 
@@ -56,7 +55,7 @@ internal sealed record Dataset(IReadOnlyDictionary<string, byte[]> Files, object
         text.Append("event,row,time,client,predicted,confidence,truth,author,findings");
         for (var i = 0; i < width; i++)
         {
-            text.Append(',').Append(HitWriter.Csv(features.Count == width ? features[i] : string.Create(CultureInfo.InvariantCulture, $"x{i}")));
+            text.Append(',').Append(CsvCell.Of(features.Count == width ? features[i] : string.Create(CultureInfo.InvariantCulture, $"x{i}")));
         }
 
         text.Append('\n');
@@ -74,7 +73,7 @@ internal sealed record Dataset(IReadOnlyDictionary<string, byte[]> Files, object
                 row.Truth,
                 row.Author,
                 string.Join(' ', row.Findings),
-            }.Select(HitWriter.Csv));
+            }.Select(CsvCell.Of));
             EventView.TryRead(row.Hit.Entry.Value!.Value.Span, out var view);
             if (EventRows.CopyInput(view, row.Hit.Row, values))
             {

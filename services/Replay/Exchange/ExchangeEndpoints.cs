@@ -7,18 +7,16 @@ using Microsoft.AspNetCore.Routing;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
 
 /// <summary>
-/// <c>GET /api/review</c>: the review queue, as JSON for a page or as CSV; answers come back by <c>POST /feedback</c> with the author's key. <c>GET /api/export</c>:
+/// <c>GET /api/review</c>: the review queue, as JSON or as CSV; answers come back by <c>POST /api/review</c>, whose author is the caller. <c>GET /api/export</c>:
 /// what a training pipeline fetches when a message has started it.
 /// </summary>
 internal static class ExchangeEndpoints
 {
     private const int MaxReview = 1000;
-    private const int ReviewedRows = 50_000;
 
     /// <summary>The answer is made in memory; the verb takes more.</summary>
     private const int ExportedRows = 200_000;
@@ -26,7 +24,9 @@ internal static class ExchangeEndpoints
 
     public static void MapExchange(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/api/review", ReviewAsync).RequireAuthorization(Policies.View).WithTags("feedback").WithSummary("Rows worth a label: uncertain, outlying, flagged and a random sample; as JSON or CSV. Answers go to /feedback.").Produces<ReviewView>().ProducesError(StatusCodes.Status400BadRequest);
+        endpoints.MapGet("/api/review", ReviewAsync).RequireAuthorization(Policies.View).WithTags("feedback").WithSummary("Rows worth a label: uncertain, outlying, flagged and a random sample; as JSON or CSV. Answers go to POST /api/review.").Produces<ReviewView>().ProducesError(StatusCodes.Status400BadRequest);
+
+        endpoints.MapPost("/api/review", AnswerAsync).RequireAuthorization(Policies.Respond).WithTags("feedback").WithSummary("Answers to the review queue: labels with the caller as their author, taken whole or not at all.").Produces<AnsweredView>().ProducesError(StatusCodes.Status400BadRequest, StatusCodes.Status503ServiceUnavailable);
 
         // The rows themselves: what clients sent.
         endpoints.MapGet("/api/export", ExportAsync).RequireAuthorization(Policies.Respond).WithTags("feedback").WithSummary("Rows, predictions, labels and flags of a range, split by time, with manifest and hashes.").Produces<byte[]>(StatusCodes.Status200OK, "application/zip").ProducesError(StatusCodes.Status400BadRequest);
@@ -45,25 +45,22 @@ internal static class ExchangeEndpoints
 
             // Without a range the last day: a page must not read the whole log.
             var start = ForensicContext.Time(from, TimeText.ToUnixNano(time.GetUtcNow() - s_recent), "from");
-            var (all, truncated) = await ExchangeRow.ReadAllAsync(log, ForensicContext.ReadSchemas(configuration), chosen, start, ForensicContext.Time(to, long.MaxValue, "to"), ReviewedRows, cancellationToken).ConfigureAwait(false);
-            var queue = ReviewQueue.Choose([.. all.Where(r => r.Truth.Length == 0)], wanted, seed ?? 0);
+            var selection = await new ReviewDesk(log, time).SelectAsync(
+                new ReviewRequest
+                {
+                    Model = chosen,
+                    Schema = ForensicContext.ReadSchemas(configuration).GetValueOrDefault(chosen),
+                    From = start,
+                    To = ForensicContext.Time(to, long.MaxValue, "to"),
+                    Count = wanted,
+                    Seed = seed ?? 0,
+                },
+                cancellationToken).ConfigureAwait(false);
+            var queue = selection.Queue.Choose(wanted);
             return format switch
             {
-                null or "json" => Results.Ok(new ReviewView(
-                    chosen,
-                    TimeText.Format(start),
-                    truncated,
-                    all.Count(r => r.Truth.Length > 0),
-                    [.. queue.Select(q => new ReviewRow(
-                        q.Row.EventId,
-                        q.Row.Hit.Row,
-                        q.Reason,
-                        TimeText.Format(q.Row.Hit.Entry.TimeUnixNano),
-                        q.Row.Client,
-                        q.Row.Predicted,
-                        double.IsNaN(q.Row.Confidence) ? null : q.Row.Confidence,
-                        q.Row.Findings))])),
-                "csv" => Results.Text(ReviewQueue.Csv(queue), "text/csv"),
+                null or "json" => Results.Ok(new ReviewView(chosen, TimeText.Format(start), selection.Truncated, selection.Labelled, [.. queue.Select(ReviewRowView.Of)])),
+                "csv" => Results.Text(ReviewCsv.Write(queue), "text/csv"),
                 _ => throw new UsageException("format: json or csv"),
             };
         }
@@ -76,6 +73,48 @@ internal static class ExchangeEndpoints
             return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status403Forbidden);
         }
     }
+
+    private static async Task<IResult> AnswerAsync(AnswersBody body, ClaimsPrincipal user, LoadedConfiguration configuration, IEventLog log, TimeProvider time, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var chosen = Find(configuration, body.Model, user);
+            var answers = (body.Answers ?? []).Select(a => new ReviewAnswer(
+                EventPosition.TryParse(a.Position, out var position) ? position : throw new UsageException($"position: '{a.Position}' is not PARTITION@OFFSET, as the queue gives it"),
+                a.EventId ?? "",
+                a.Row,
+                a.Label,
+                a.Value)).ToList();
+            var problem = await new ReviewDesk(log, time).AnswerAsync(chosen, ForensicContext.ReadSchemas(configuration).GetValueOrDefault(chosen), answers, user.Identity?.Name ?? "unknown", cancellationToken).ConfigureAwait(false);
+            return problem is null ? Results.Ok(new AnsweredView(answers.Count)) : throw new UsageException(problem);
+        }
+        catch (UsageException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status400BadRequest);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status403Forbidden);
+        }
+        catch (EventLogException e) when (e.IsTransient)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    /// <param name="Model">Model; not needed when only one is configured.</param>
+    /// <param name="Answers">1 to 1,000.</param>
+    internal sealed record AnswersBody(string? Model, IReadOnlyList<AnswerItem>? Answers);
+
+    /// <param name="Position">Where the event lies, as the queue gives it.</param>
+    /// <param name="EventId">Event.</param>
+    /// <param name="Row">Row within it.</param>
+    /// <param name="Label">Class by name or index; or</param>
+    /// <param name="Value">a number.</param>
+    internal sealed record AnswerItem(string? Position, string? EventId, int Row, string? Label, double? Value);
+
+    /// <param name="Accepted">How many.</param>
+    internal sealed record AnsweredView(int Accepted);
 
     private static async Task<IResult> ExportAsync(string? model, string? from, string? to, string? split, bool? labelled, ClaimsPrincipal user, LoadedConfiguration configuration, IEventLog log, CancellationToken cancellationToken)
     {

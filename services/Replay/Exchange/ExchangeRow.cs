@@ -1,5 +1,4 @@
 using Monitoring.Detection;
-using Monitoring.Replay.Comparing;
 using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
@@ -15,10 +14,7 @@ namespace Monitoring.Replay.Exchange;
 /// <param name="Findings">Findings that have it among their samples.</param>
 internal sealed record ExchangeRow(SearchHit Hit, string EventId, string Client, string Predicted, double Confidence, string Truth, string Author, IReadOnlyList<string> Findings)
 {
-    /// <summary>One of the findings says that it is an outlier.</summary>
-    public bool Outlying { get; init; }
-
-    public static ExchangeRow Read(SearchHit hit, ModelSchema? schema, LabelIndex labels, IReadOnlyDictionary<string, Flags> flagged)
+    public static ExchangeRow Read(SearchHit hit, ModelSchema? schema, LabelIndex labels, FlaggedEvents flagged)
     {
         EventView.TryRead(hit.Entry.Value!.Value.Span, out var view);
         var id = EventView.Text(view.Id);
@@ -35,51 +31,14 @@ internal sealed record ExchangeRow(SearchHit Hit, string EventId, string Client,
             EventRows.Confidence(view, hit.Row),
             truth,
             feedback?.Author ?? "",
-            flagged.TryGetValue(id, out var flags) ? flags.Findings : [])
-        {
-            Outlying = flags is { Outlying: true },
-        };
-    }
-
-    /// <summary>Findings that have an event among their samples.</summary>
-    internal sealed class Flags
-    {
-        public List<string> Findings { get; } = [];
-
-        public bool Outlying { get; set; }
-    }
-
-    /// <summary>Findings by sample event.</summary>
-    public static async Task<Dictionary<string, Flags>> FlaggedAsync(EventLog.IEventLog log, string model, CancellationToken cancellationToken)
-    {
-        var flagged = new Dictionary<string, Flags>(StringComparer.Ordinal);
-        await foreach (var (_, finding) in FindingLog.ReadAsync(log, 0, long.MaxValue, cancellationToken).ConfigureAwait(false))
-        {
-            if (finding.Model != model)
-            {
-                continue;
-            }
-
-            foreach (var id in finding.SampleEventIds)
-            {
-                if (!flagged.TryGetValue(id, out var flags))
-                {
-                    flagged[id] = flags = new Flags();
-                }
-
-                flags.Findings.Add(finding.Id);
-                flags.Outlying |= finding.Family == Contracts.Family.Outlier;
-            }
-        }
-
-        return flagged;
+            flagged.Find(id)?.Findings ?? []);
     }
 
     /// <summary>The rows of a model in a range of log time, earliest first.</summary>
     public static async Task<(IReadOnlyList<ExchangeRow> Rows, bool Truncated)> ReadAllAsync(EventLog.IEventLog log, IReadOnlyDictionary<string, ModelSchema> schemas, string model, long from, long to, int limit, CancellationToken cancellationToken)
     {
         var labels = await LabelIndex.ReadAsync(log, model, cancellationToken).ConfigureAwait(false);
-        var flagged = await FlaggedAsync(log, model, cancellationToken).ConfigureAwait(false);
+        var flagged = await FlaggedEvents.ReadAsync(log, model, 0, cancellationToken).ConfigureAwait(false);
         var hits = await new EventSearch(log).SearchAsync(
             new SearchRequest { From = from, To = to, Limit = limit, Where = QueryParser.Parse($"model == \"{model}\" and rows > 0", new Dictionary<string, ModelSchema>()) },
             cancellationToken).ConfigureAwait(false);

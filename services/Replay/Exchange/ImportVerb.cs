@@ -10,7 +10,6 @@ using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Hosting.Tables;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Exchange;
 

@@ -5,7 +5,7 @@ using Monitoring.Hosting;
 namespace Monitoring.Replay.Exchange;
 
 /// <summary>
-/// <c>review</c>: the <see cref="ReviewQueue"/> as CSV with an empty column <c>answer</c>. <c>import --labels</c> takes the answers.
+/// <c>review</c>: the <see cref="ReviewQueue"/> over a whole range as CSV with an empty column <c>answer</c>. <c>import --labels</c> takes the answers.
 /// </summary>
 public sealed class ReviewVerb : IVerb
 {
@@ -35,17 +35,22 @@ public sealed class ReviewVerb : IVerb
                     return ExitCode.Usage;
                 }
 
-                var (all, _) = await ExchangeRow.ReadAllAsync(
-                    context.Log,
-                    context.Schemas,
-                    chosen.Name,
-                    ForensicContext.Time(parsed.GetValue(from), 0, "--from"),
-                    ForensicContext.Time(parsed.GetValue(to), long.MaxValue, "--to"),
-                    200_000,
+                var wanted = Math.Max(4, parsed.GetValue(count));
+                var selection = await new ReviewDesk(context.Log, TimeProvider.System).SelectAsync(
+                    new ReviewRequest
+                    {
+                        Model = chosen.Name,
+                        Schema = context.Schemas.GetValueOrDefault(chosen.Name),
+                        From = ForensicContext.Time(parsed.GetValue(from), 0, "--from"),
+                        To = ForensicContext.Time(parsed.GetValue(to), long.MaxValue, "--to"),
+                        Count = wanted,
+                        Seed = parsed.GetValue(seed),
+                        MaxEvents = int.MaxValue,
+                    },
                     cancellationToken).ConfigureAwait(false);
-                var chosenRows = ReviewQueue.Choose([.. all.Where(r => r.Truth.Length == 0)], Math.Max(4, parsed.GetValue(count)), parsed.GetValue(seed));
+                var chosenRows = selection.Queue.Choose(wanted);
                 var file = parsed.GetRequiredValue(output);
-                await File.WriteAllTextAsync(file, ReviewQueue.Csv(chosenRows), cancellationToken).ConfigureAwait(false);
+                await File.WriteAllTextAsync(file, ReviewCsv.Write(chosenRows), cancellationToken).ConfigureAwait(false);
                 var reasons = chosenRows.GroupBy(r => r.Reason).ToDictionary(g => g.Key, g => g.Count());
                 Console.WriteLine($"{file}: {chosenRows.Count} rows ({string.Join(", ", reasons.Select(r => $"{r.Value} {r.Key}"))}); fill in 'answer', then: monitoring import --labels {file} --model {chosen.Name}");
                 await VerbOptions.WriteJsonAsync(parsed.GetValue(json), new { file, rows = chosenRows.Count, reasons }, cancellationToken).ConfigureAwait(false);

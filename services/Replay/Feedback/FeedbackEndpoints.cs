@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Security.Claims;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Google.Protobuf;
@@ -63,7 +61,7 @@ internal static class FeedbackEndpoints
                 var item = items[i].ValueKind == JsonValueKind.Object ? items[i].Deserialize<T>(s_json)! : throw new UsageException($"{where}an object expected");
                 var (id, model, unixNano, message) = read(item, where);
                 ids.Add(id);
-                records.Add(Record(topic, type, id, model, unixNano, message));
+                records.Add(ApiRecord.Of(type, id, model, unixNano, message, topic == Topics.Changes ? 0 : null));
             }
         }
         catch (Exception e) when (e is JsonException or UsageException)
@@ -157,23 +155,7 @@ internal static class FeedbackEndpoints
         return (message.Id, message.Model, unixNano, message);
     }
 
-    private static LogRecord Record(string topic, string type, string id, string model, long unixNano, IMessage message) => new(
-        Encoding.UTF8.GetBytes(model),
-        message.ToByteArray(),
-        [
-            Header(Headers.SpecVersion, "1.0"),
-            Header(Headers.Id, id),
-            Header(Headers.Source, "monitoring/api"),
-            Header(Headers.Type, type),
-            Header(Headers.Time, DateTimeOffset.FromUnixTimeMilliseconds(unixNano / 1_000_000).ToString("O", CultureInfo.InvariantCulture)),
-            Header(Headers.Subject, model),
-            Header(Headers.ContentType, "application/protobuf"),
-        ],
-        topic == Topics.Changes ? 0 : null);
-
-    private static LogHeader Header(string name, string value) => new(name, Encoding.UTF8.GetBytes(value));
-
-    private static long TimeOf(DateTimeOffset? given, TimeProvider time) => Search.TimeText.ToUnixNano(given ?? time.GetUtcNow());
+    private static long TimeOf(DateTimeOffset? given, TimeProvider time) => TimeText.ToUnixNano(given ?? time.GetUtcNow());
 
     private static void Require(string? text, string where, string name)
     {

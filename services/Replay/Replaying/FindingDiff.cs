@@ -94,7 +94,7 @@ internal sealed record FindingDiff(int Same, IReadOnlyList<FindingDiff.Change> C
     }
 
     private static string Line(Finding finding) =>
-        string.Create(CultureInfo.InvariantCulture, $"{Search.TimeText.Format(finding.TimeUnixNano)} {finding.Severity.ToString().ToLowerInvariant()} {finding.Model} {finding.Monitor}{(finding.Client.Length > 0 ? $" client {finding.Client}" : "")}: {(finding.Summary.Length > 0 ? finding.Summary : finding.Variable)}");
+        string.Create(CultureInfo.InvariantCulture, $"{TimeText.Format(finding.TimeUnixNano)} {finding.Severity.ToString().ToLowerInvariant()} {finding.Model} {finding.Monitor}{(finding.Client.Length > 0 ? $" client {finding.Client}" : "")}: {(finding.Summary.Length > 0 ? finding.Summary : finding.Variable)}");
 
     private static void Compare(IMessage before, IMessage after, string path, List<string> fields)
     {

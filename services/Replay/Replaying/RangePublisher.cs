@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Replaying;
 
@@ -29,7 +28,7 @@ internal sealed class RangePublisher(IEventLog log, TimeProvider time)
         {
             for (var p = 0; p < partitions; p++)
             {
-                var (first, last) = await EventSearch.OffsetsAsync(log, from, p, fromTime, toTime, cancellationToken).ConfigureAwait(false);
+                var (first, last) = await LogOffsets.InAsync(log, from, p, fromTime, toTime, cancellationToken).ConfigureAwait(false);
                 var reader = log.ReadAsync(from, p, first, last, cancellationToken).GetAsyncEnumerator(cancellationToken);
                 readers.Add(reader);
                 await AdvanceAsync(reader, p).ConfigureAwait(false);

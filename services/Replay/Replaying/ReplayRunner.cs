@@ -6,7 +6,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.EventLog;
-using Monitoring.Replay.Search;
 
 namespace Monitoring.Replay.Replaying;
 
@@ -31,7 +30,7 @@ internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildId
         var ranges = new OffsetRange[partitions];
         for (var p = 0; p < partitions; p++)
         {
-            var (from, to) = await EventSearch.OffsetsAsync(source, Topics.InferenceEvents, p, fromTime, toTime, cancellationToken).ConfigureAwait(false);
+            var (from, to) = await LogOffsets.InAsync(source, Topics.InferenceEvents, p, fromTime, toTime, cancellationToken).ConfigureAwait(false);
             ranges[p] = new OffsetRange(from, to);
         }
 
@@ -74,7 +73,7 @@ internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildId
 
             if (!ranges.TryGetValue(position.InputPartition, out var range))
             {
-                ranges[position.InputPartition] = range = await EventSearch.OffsetsAsync(source, Topics.InferenceEvents, position.InputPartition, fromTime, toTime, cancellationToken).ConfigureAwait(false);
+                ranges[position.InputPartition] = range = await LogOffsets.InAsync(source, Topics.InferenceEvents, position.InputPartition, fromTime, toTime, cancellationToken).ConfigureAwait(false);
             }
 
             // Redelivered findings are the same finding.

@@ -16,7 +16,7 @@ internal static class ColumnScale
         var partitions = await log.GetPartitionCountAsync(Topics.InferenceEvents, cancellationToken).ConfigureAwait(false);
         for (var p = 0; p < partitions && count < sample; p++)
         {
-            var (first, last) = await EventSearch.OffsetsAsync(log, Topics.InferenceEvents, p, from, to, cancellationToken).ConfigureAwait(false);
+            var (first, last) = await LogOffsets.InAsync(log, Topics.InferenceEvents, p, from, to, cancellationToken).ConfigureAwait(false);
             await foreach (var entry in log.ReadAsync(Topics.InferenceEvents, p, first, last, cancellationToken).ConfigureAwait(false))
             {
                 Add(entry);

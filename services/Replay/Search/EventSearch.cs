@@ -19,7 +19,7 @@ internal sealed class EventSearch(IEventLog log)
         var total = 0L;
         for (var p = 0; p < partitions; p++)
         {
-            var (from, to) = await OffsetsAsync(log, Topics.InferenceEvents, p, request.From, request.To, cancellationToken).ConfigureAwait(false);
+            var (from, to) = await LogOffsets.InAsync(log, Topics.InferenceEvents, p, request.From, request.To, cancellationToken).ConfigureAwait(false);
             scans[p] = new PartitionScan(log, request, p, from, to);
             total += to - from;
         }
@@ -38,15 +38,6 @@ internal sealed class EventSearch(IEventLog log)
             : all.OrderBy(h => h.Distance).ThenBy(h => h.Entry.TimeUnixNano).ThenBy(h => h.Row);
         var hits = ordered.Take(request.Limit).ToList();
         return new SearchResult(hits, scans.Sum(s => s.Scanned), scans.Sum(s => s.Unreadable), request.SimilarTo is null && scans.Sum(s => s.Hits.Count) > hits.Count | scans.Any(s => s.Stopped));
-    }
-
-    /// <summary>Offsets of a partition whose log time lies in a range.</summary>
-    public static async ValueTask<(long From, long To)> OffsetsAsync(IEventLog log, string topic, int partition, long fromTime, long toTime, CancellationToken cancellationToken)
-    {
-        var offsets = await log.GetOffsetsAsync(topic, partition, cancellationToken).ConfigureAwait(false);
-        var from = fromTime <= 0 ? offsets.Start : await log.FindOffsetAsync(topic, partition, fromTime, cancellationToken).ConfigureAwait(false);
-        var to = toTime == long.MaxValue ? offsets.End : await log.FindOffsetAsync(topic, partition, toTime, cancellationToken).ConfigureAwait(false);
-        return (Math.Max(from, offsets.Start), Math.Max(from, to));
     }
 
     private sealed class PartitionScan(IEventLog log, SearchRequest request, int partition, long from, long to)

@@ -68,7 +68,7 @@ internal sealed class HitWriter(IReadOnlyDictionary<string, ModelSchema> schemas
                 first = false;
             }
 
-            output.Write(string.Join(',', Cells(line).Concat(withInputs ? (line.Inputs ?? []).Select(v => v.ToString(CultureInfo.InvariantCulture)) : []).Select(Csv)));
+            output.Write(string.Join(',', Cells(line).Concat(withInputs ? (line.Inputs ?? []).Select(v => v.ToString(CultureInfo.InvariantCulture)) : []).Select(CsvCell.Of)));
             output.Write('\n');
         }
     }
@@ -102,15 +102,4 @@ internal sealed class HitWriter(IReadOnlyDictionary<string, ModelSchema> schemas
         line.Confidence?.ToString("0.####", CultureInfo.InvariantCulture) ?? "", line.Status.ToString(CultureInfo.InvariantCulture), line.LatencyMs.ToString("0.###", CultureInfo.InvariantCulture), line.Position,
         line.Distance?.ToString("0.####", CultureInfo.InvariantCulture) ?? "",
     ];
-
-    /// <summary>RFC 4180, and a quote before what a spreadsheet would run as a formula: ids and clients come from outside.</summary>
-    internal static string Csv(string cell)
-    {
-        if (cell.Length > 0 && cell[0] is '=' or '+' or '@' or '\t' or '\r' || (cell.StartsWith('-') && !double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out _)))
-        {
-            cell = "'" + cell;
-        }
-
-        return cell.AsSpan().IndexOfAny(",\"\r\n") < 0 ? cell : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
-    }
 }

@@ -91,8 +91,32 @@ public sealed class ExchangeApiTests
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         }
 
+        // The queue's own door: the caller is the author, and what does not fit changes nothing.
+        var second = queue.GetProperty("rows")[1];
+        var (place, id) = (second.GetProperty("position").GetString(), second.GetProperty("eventId").GetString());
+        Assert.Equal(HttpStatusCode.OK, await AnswerAsync(client, $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"{{id}}","row":0,"label":"late"}]}"""));
+        var labels = await LabelIndex.ReadAsync(app.Services.GetRequiredService<IEventLog>(), "flights", TestContext.Current.CancellationToken);
+        Assert.Equal(("late", "local"), (labels.Find(id!, "", 0)!.Label, labels.Find(id!, "", 0)!.Author));
+        foreach (var bad in new[]
+        {
+            $$"""{"model":"flights","answers":[]}""",
+            $$"""{"model":"digits","answers":[{"position":"{{place}}","eventId":"{{id}}","row":0,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"another","row":0,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"{{id}}","row":1,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"{{id}}","row":-1,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"{{id}}","row":0,"label":"late","value":1}]}""",
+            $$"""{"model":"flights","answers":[{"position":"{{place}}","eventId":"{{id}}","row":0}]}""",
+            $$"""{"model":"flights","answers":[{"position":"0@999999","eventId":"{{id}}","row":0,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"999@0","eventId":"{{id}}","row":0,"label":"late"}]}""",
+            $$"""{"model":"flights","answers":[{"position":"first","eventId":"{{id}}","row":0,"label":"late"}]}""",
+        })
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, await AnswerAsync(client, bad));
+        }
+
+        Assert.Equal(2, (await LabelIndex.ReadAsync(app.Services.GetRequiredService<IEventLog>(), "flights", TestContext.Current.CancellationToken)).Count);
         queue = await JsonAsync(client, "/api/review?model=flights&count=40");
-        Assert.Equal((39, 1), (queue.GetProperty("rows").GetArrayLength(), queue.GetProperty("labelled").GetInt32()));
+        Assert.Equal((38, 2), (queue.GetProperty("rows").GetArrayLength(), queue.GetProperty("labelled").GetInt32()));
         Assert.DoesNotContain(queue.GetProperty("rows").EnumerateArray(), r => r.GetProperty("eventId").GetString() == answered);
         Assert.StartsWith("event,row,reason,", await client.GetStringAsync(new Uri("/api/review?model=flights&format=csv", UriKind.Relative), TestContext.Current.CancellationToken), StringComparison.Ordinal);
 
@@ -106,6 +130,13 @@ public sealed class ExchangeApiTests
             using var answer = await client.GetAsync(new Uri(bad, UriKind.Relative), TestContext.Current.CancellationToken);
             Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         }
+    }
+
+    private static async Task<HttpStatusCode> AnswerAsync(HttpClient client, string body)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync(new Uri("/api/review", UriKind.Relative), content, TestContext.Current.CancellationToken);
+        return answer.StatusCode;
     }
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));

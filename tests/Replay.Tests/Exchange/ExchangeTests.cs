@@ -1,8 +1,11 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Monitoring.Contracts;
+using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.Replay.Exchange;
 using Monitoring.Replay.Search;
+using Monitoring.Replay.Tests.Search;
 using Monitoring.TestKit;
 
 namespace Monitoring.Replay.Tests.Exchange;
@@ -73,16 +76,68 @@ public sealed class ExchangeTests
     [Fact]
     public void Review_takes_flagged_uncertain_and_random_rows_once_each()
     {
-        var rows = Enumerable.Range(0, 90).Select(i => new ExchangeRow(new SearchHit(null!, i, null), $"e{i}", "", "a", i / 90.0, "", "", i >= 80 ? ["f"] : []) { Outlying = i >= 85 }).ToList();
-        var chosen = ReviewQueue.Choose(rows, 30, seed: 1);
+        var rows = Enumerable.Range(0, 90).Select(i => new ReviewRow(new EventPosition(0, i), i, $"e{i}", 0, "", "a", i / 90.0, i >= 80 ? ["f"] : [], i >= 85)).ToList();
+        var chosen = Choose(rows, 30, 1);
         Assert.Equal(30, chosen.Count);
-        Assert.Equal(30, chosen.Select(c => c.Row.EventId).Distinct().Count());
-        Assert.Equal(5, chosen.Count(c => c.Reason == "flagged"));
-        Assert.Equal(5, chosen.Count(c => c.Reason == "outlying"));
-        Assert.Equal(Enumerable.Range(0, 7).Select(i => $"e{i}"), chosen.Where(c => c.Reason == "uncertain").Select(c => c.Row.EventId));
+        Assert.Equal(30, chosen.Select(c => c.EventId).Distinct().Count());
+        Assert.Equal(["e84", "e83", "e82", "e81", "e80"], chosen.Where(c => c.Reason == "flagged").Select(c => c.EventId));
+        Assert.Equal(["e89", "e88", "e87", "e86", "e85"], chosen.Where(c => c.Reason == "outlying").Select(c => c.EventId));
+        Assert.Equal(Enumerable.Range(0, 7).Select(i => $"e{i}"), chosen.Where(c => c.Reason == "uncertain").Select(c => c.EventId));
         Assert.Equal(13, chosen.Count(c => c.Reason == "random"));
-        Assert.Equal(chosen, ReviewQueue.Choose(rows, 30, seed: 1));
-        Assert.NotEqual(chosen, ReviewQueue.Choose(rows, 30, seed: 2));
+        Assert.Equal(chosen.Select(c => (c.EventId, c.Reason)), Choose([.. rows.AsEnumerable().Reverse()], 30, 1).Select(c => (c.EventId, c.Reason)));
+        Assert.NotEqual(chosen.Select(c => c.EventId), Choose(rows, 30, 2).Select(c => c.EventId));
+    }
+
+    [Fact]
+    public void Review_of_many_rows_draws_its_random_part_evenly()
+    {
+        // 200 queues of 40 draws among 1,000 rows without findings or confidence: each tenth is hit as often as a fair draw hits it, within five standard deviations.
+        var hits = new int[10];
+        for (var seed = 0; seed < 200; seed++)
+        {
+            foreach (var row in Choose([.. Enumerable.Range(0, 1000).Select(i => new ReviewRow(new EventPosition(0, i), i, $"e{i}", 0, "", "", double.NaN, [], false))], 40, seed))
+            {
+                hits[row.Position.Offset / 100]++;
+            }
+        }
+
+        Assert.All(hits, h => Assert.InRange(h, 800 - 134, 800 + 134));
+    }
+
+    [Fact]
+    public async Task Review_looks_at_the_newest_events_and_says_what_it_left_out()
+    {
+        var log = new MemoryLog();
+        foreach (var topic in new[] { Topics.InferenceEvents, Topics.Findings, Topics.Feedback })
+        {
+            await log.EnsureTopicAsync(new TopicDefinition(topic, 2), TestContext.Current.CancellationToken);
+        }
+
+        for (var i = 0; i < 200; i++)
+        {
+            await log.AppendAsync(Topics.InferenceEvents, Calls.Record(Calls.Flight($"e{i}", "c", i, 0, 2, i / 200f), 0), TestContext.Current.CancellationToken);
+        }
+
+        await log.AppendAsync(Topics.InferenceEvents, Calls.Record(Calls.Flight("lonely", "c", 0, 0, 2, 0.5f), 1), TestContext.Current.CancellationToken);
+        var selection = await new ReviewDesk(log, TimeProvider.System).SelectAsync(new ReviewRequest { Model = "flights", Count = 40, MaxEvents = 50 }, TestContext.Current.CancellationToken);
+
+        // The idle partition left its share to the busy one.
+        Assert.Equal((50, true), (selection.Unlabelled, selection.Truncated));
+        var chosen = selection.Queue.Choose(40);
+        Assert.Contains(chosen, r => r.EventId is "lonely");
+        Assert.All(chosen, r => Assert.True(r.EventId == "lonely" || r.Position.Offset >= 151, r.EventId));
+        Assert.Equal((201, false), (await new ReviewDesk(log, TimeProvider.System).SelectAsync(new ReviewRequest { Model = "flights", Count = 40 }, TestContext.Current.CancellationToken) is var all ? all.Unlabelled : 0, all.Truncated));
+    }
+
+    private static IReadOnlyList<ReviewRow> Choose(IReadOnlyList<ReviewRow> rows, int count, int seed)
+    {
+        var queue = new ReviewQueue(count, seed);
+        foreach (var row in rows)
+        {
+            queue.Add(row);
+        }
+
+        return queue.Choose(count);
     }
 
     private static JsonElement Json(string file) => JsonDocument.Parse(File.ReadAllText(file)).RootElement;

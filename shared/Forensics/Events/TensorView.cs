@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
-namespace Monitoring.Replay.Search;
+namespace Monitoring.Forensics;
 
 /// <summary>A <see cref="Contracts.Tensor"/> read in place.</summary>
-internal ref struct TensorView
+public ref struct TensorView
 {
     public ReadOnlySpan<byte> Name;
     public ReadOnlySpan<byte> Datatype;

@@ -1,9 +1,9 @@
 using Monitoring.Detection;
 
-namespace Monitoring.Replay.Search;
+namespace Monitoring.Forensics;
 
 /// <summary>Reads the rows of events: input columns laid side by side, predicted class and its probability.</summary>
-internal static class EventRows
+public static class EventRows
 {
     /// <summary>Rows of an event: the first dimension of its first tensor.</summary>
     public static int Count(in EventView view) =>

@@ -1,9 +1,9 @@
 using System.Globalization;
 
-namespace Monitoring.Replay.Search;
+namespace Monitoring.Forensics;
 
 /// <summary>Times as people write them: ISO 8601 with a zone, a date alone is midnight UTC.</summary>
-internal static class TimeText
+public static class TimeText
 {
     /// <summary>Nanoseconds since the epoch.</summary>
     public static bool TryParse(string text, out long unixNano)

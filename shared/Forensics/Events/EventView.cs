@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Monitoring.Replay.Search;
+namespace Monitoring.Forensics;
 
 /// <summary>
 /// An <see cref="Contracts.InferenceEvent"/> read in place: one pass over the top-level fields notes where they are, nothing is copied or
 /// allocated until it is asked for. Full scans spend their time here.
 /// </summary>
-internal ref struct EventView
+public ref struct EventView
 {
     private ReadOnlySpan<byte> _message;
     private Slice _id, _model, _version, _client, _requestId, _error;

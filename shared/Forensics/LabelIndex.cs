@@ -2,10 +2,10 @@ using Google.Protobuf;
 using Monitoring.Contracts;
 using Monitoring.EventLog;
 
-namespace Monitoring.Replay.Comparing;
+namespace Monitoring.Forensics;
 
 /// <summary>True labels of the log by call and row; a later word of somebody replaces an earlier one.</summary>
-internal sealed class LabelIndex
+public sealed class LabelIndex
 {
     private readonly Dictionary<(string Call, int Row), Contracts.Feedback> _byEvent = [];
     private readonly Dictionary<(string Call, int Row), Contracts.Feedback> _byRequest = [];
@@ -13,14 +13,18 @@ internal sealed class LabelIndex
     public int Count => _byEvent.Count + _byRequest.Count;
 
     /// <summary>Reads the feedback about a model.</summary>
-    public static async Task<LabelIndex> ReadAsync(IEventLog log, string model, CancellationToken cancellationToken)
+    /// <param name="log">Log.</param>
+    /// <param name="model">Model.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="from">Log time of the earliest feedback that is read, nanoseconds since the epoch; 0 for all.</param>
+    public static async Task<LabelIndex> ReadAsync(IEventLog log, string model, CancellationToken cancellationToken, long from = 0)
     {
         var index = new LabelIndex();
         var partitions = await log.GetPartitionCountAsync(Topics.Feedback, cancellationToken).ConfigureAwait(false);
         for (var p = 0; p < partitions; p++)
         {
-            var offsets = await log.GetOffsetsAsync(Topics.Feedback, p, cancellationToken).ConfigureAwait(false);
-            await foreach (var entry in log.ReadAsync(Topics.Feedback, p, offsets.Start, offsets.End, cancellationToken).ConfigureAwait(false))
+            var (first, last) = await LogOffsets.InAsync(log, Topics.Feedback, p, from, long.MaxValue, cancellationToken).ConfigureAwait(false);
+            await foreach (var entry in log.ReadAsync(Topics.Feedback, p, first, last, cancellationToken).ConfigureAwait(false))
             {
                 index.Add(entry, model);
             }
