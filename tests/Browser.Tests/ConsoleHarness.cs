@@ -148,6 +148,9 @@ internal sealed partial class ConsoleHarness : IAsyncDisposable
         finding.Variable = feature;
         finding.SampleEventIds.AddRange(["flight-117", "flight-118", "flight-119"]);
         finding.Contributions.Add(new Contribution { Variable = feature, LogEvidence = 15, Effect = new Effect { Measure = "shift-sd", Reference = 304, Observed = 704, Size = 2.2 } });
+        finding.Slice = new Slice { Columns = { feature }, Auroc = 0.97, Carried = 0.93, Cells = { new SliceCell { Text = feature + " > 640 km", Reference = 0.125, Observed = 0.75 } } };
+        finding.Columns.Add(new ColumnChange { Column = feature, Change = 0.62, Impact = 0.214 });
+        finding.Columns.Add(new ColumnChange { Column = FlightFeatures()[0], Change = 0.05 });
         await Log.AppendAsync(Topics.Findings, Record("flights", finding.Id, finding, partition: 1), TestContext.Current.CancellationToken);
         return await IncidentAsync("flights", findings: 1, pinned: 3);
     }

@@ -53,6 +53,11 @@ public sealed partial class PageTests
         var page = await http.GetStringAsync(new Uri($"/incidents/{incident.Id}", UriKind.Relative), Token);
         Assert.Contains("mean of distance between 30", page, StringComparison.Ordinal);
         Assert.Contains("shift-sd 2.2 (304 → 704)", WebUtility.HtmlDecode(page), StringComparison.Ordinal);
+        Assert.Contains("carries 93 % of what tells the rows", page, StringComparison.Ordinal);
+        Assert.Contains("> 640 km</th><td class=\"number\">12.5 %</td><td class=\"number\">75 %</td>", page.Replace("&gt;", ">", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("<td class=\"number\">0.62</td><td class=\"number\">0.214</td>", page, StringComparison.Ordinal);
+        Assert.Equal((0.93, 0.214), (incident.Details.Slice!.Carried, incident.Details.Columns[0].Impact));
+        Assert.Null(incident.Details.Columns[1].Impact);
         Assert.Contains("Monday", page, StringComparison.Ordinal);
         Assert.Contains(await harness.AuditAsync(), a => a.Action == "evidence.read" && a.Target == incident.Id);
     }

@@ -116,6 +116,8 @@ public sealed class GoldenBytesTests
         Summary = "something happened",
         Measures = { new Measure { Name = "score", Value = 2 } },
         Clients = { "sealed" },
+        Slice = new Slice { Columns = { "hour" }, Auroc = 0.75, Carried = 0.5, Cells = { new SliceCell { Text = "hour > 18", Reference = 0.125, Observed = 0.5 } } },
+        Columns = { new ColumnChange { Column = "hour", Change = 0.375, Impact = 0.25 }, new ColumnChange { Column = "carrier", Change = 0.125 } },
     };
 
     private static Explanation Explanation() => new()

@@ -44,6 +44,12 @@ internal static class IncidentMerge
         {
             Clients = Union(details.Clients, finding.Client.Length > 0 ? [finding.Client, .. finding.Clients] : finding.Clients, MaxClients),
             Variables = finding.Contributions.Count > 0 ? Variables(finding) : details.Variables,
+            Slice = finding.Slice is { } slice
+                ? new ChangeSlice([.. slice.Columns.Take(2)], Finite(slice.Carried), Finite(slice.Auroc), [.. slice.Cells.Take(3).Select(c => new ChangeCell(c.Text, Finite(c.Reference), Finite(c.Observed)))])
+                : details.Slice,
+            Columns = finding.Columns.Count > 0
+                ? [.. finding.Columns.Take(10).Select(c => new ColumnMove(c.Column, Finite(c.Change), c.HasImpact && double.IsFinite(c.Impact) ? c.Impact : null))]
+                : details.Columns,
             SampleEventIds = Union(details.SampleEventIds, finding.SampleEventIds, MaxSamples),
             Monitors = [.. Union(details.Monitors, [finding.Monitor.Length > 0 ? finding.Monitor : finding.Kind], MaxMonitors).Order(StringComparer.Ordinal)],
             Measures = measures,

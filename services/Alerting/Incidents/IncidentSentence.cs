@@ -13,7 +13,7 @@ namespace Monitoring.Alerting.Incidents;
 /// <param name="showClient">How a sealed client id is shown to people.</param>
 internal sealed class IncidentSentence(Func<string, string> showClient)
 {
-    private const int MaxSummary = 200;
+    private const int MaxSummary = 300;
 
     /// <param name="incident">Incident with the finding already merged.</param>
     /// <param name="finding">Newest finding.</param>

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Monitoring.Contracts;
 using Monitoring.Hosting;
 using Monitoring.Incidents;
+using Monitoring.Storage;
 using Monitoring.WebConsole.Access;
 using Monitoring.WebConsole.Drawings;
 using Monitoring.WebConsole.Markup;
@@ -147,8 +148,29 @@ internal static class IncidentDetailPage
             <h3>Top features</h3>
             <div class="wide"><table><thead><tr><th scope="col">feature</th><th scope="col">{(data.Curves.Count > 0 ? "value before and since" : "evidence")}</th><th scope="col">effect</th><th scope="col" class="number">log evidence</th></tr></thead><tbody>{rows}</tbody></table></div>
             """));
-        return curve.IsEmpty && variables.Count == 0 ? Html.Empty
-            : Html.Of($"<section class=\"card\" aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2>{curve}{Html.If(!curve.IsEmpty, () => Html.Of($"<p class=\"quiet\">Each line is one alarm, from where its evidence began to where it crossed the dashed line, the level at which it pages: the receiver's false-alarm budget gives it. What lies between the two ends is not recorded.</p>"))}{table}</section>");
+        var where = Where(data.Detail.Incident.Details.Slice, data.Detail.Incident.Details.Columns);
+        return curve.IsEmpty && variables.Count == 0 && where.IsEmpty ? Html.Empty
+            : Html.Of($"<section class=\"card\" aria-labelledby=\"evidence\"><h2 id=\"evidence\">Evidence</h2>{curve}{Html.If(!curve.IsEmpty, () => Html.Of($"<p class=\"quiet\">Each line is one alarm, from where its evidence began to where it crossed the dashed line, the level at which it pages: the receiver's false-alarm budget gives it. What lies between the two ends is not recorded.</p>"))}{table}{where}</section>");
+    }
+
+    /// <summary>Which columns carry a change, in which values, and what it does to the answers.</summary>
+    private static Html Where(ChangeSlice? slice, IReadOnlyList<ColumnMove> columns)
+    {
+        var cells = slice?.Cells.Select(c => Html.Of($"<tr><th scope=\"row\">{c.Text}</th><td class=\"number\">{c.Reference * 100:0.#} %</td><td class=\"number\">{c.Observed * 100:0.#} %</td></tr>"));
+        var carried = Html.If(slice is not null, () => Html.Of(
+            $"""
+            <h3>Where the change is</h3>
+            <p><strong>{string.Join(" and ", slice!.Columns)}</strong> {(slice.Columns.Count == 1 ? "carries" : "carry")} {slice.Carried * 100:0} % of what tells the rows since then from the reference.</p>
+            <div class="wide"><table><thead><tr><th scope="col">rows where</th><th scope="col" class="number">usually</th><th scope="col" class="number">since</th></tr></thead><tbody>{cells!}</tbody></table></div>
+            """));
+        var asked = columns.Any(c => c.Impact is not null);
+        var moved = Html.If(columns.Count > 0, () => Html.Of(
+            $"""
+            <h3>Columns by {(asked ? "impact" : "change")}</h3>
+            <div class="wide"><table><thead><tr><th scope="col">column</th><th scope="col" class="number">change</th>{Html.If(asked, () => Html.Of($"<th scope=\"col\" class=\"number\">impact on the answer</th>"))}</tr></thead><tbody>{columns.Select(c => Html.Of($"<tr><th scope=\"row\">{c.Column}</th><td class=\"number\">{c.Change:0.00}</td>{Html.If(asked, () => Html.Of($"<td class=\"number\">{(c.Impact is { } impact ? impact.ToString("0.000", System.Globalization.CultureInfo.InvariantCulture) : "")}</td>"))}</tr>"))}</tbody></table></div>
+            <p class="quiet">Change: the share of rows that would have to move to look as usual again; chance alone gives some hundredths.{(asked ? " Impact: how far the model's answer moves when this column alone changes so (probability moved, or standard deviations of the predicted number)." : " The model could not be asked how sensitive it is, so no impact is told.")}</p>
+            """));
+        return Html.Join([carried, moved]);
     }
 
     private static string Effect(string measure, double reference, double observed, double size) =>

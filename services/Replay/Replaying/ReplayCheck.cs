@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Monitoring.Detection;
 using Monitoring.EventLog;
+using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
 using Monitoring.Scoring;
 
@@ -16,7 +17,7 @@ public static class ReplayCheck
     {
         var configuration = services.GetRequiredService<LoadedConfiguration>();
         var log = services.GetRequiredService<IEventLog>();
-        var runner = new ReplayRunner(log, services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(services.GetRequiredService<ScoringRuntime>().Device.ToString()), services.GetRequiredService<TimeProvider>());
+        var runner = new ReplayRunner(log, services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(services.GetRequiredService<ScoringRuntime>().Device.ToString()), services.GetRequiredService<TimeProvider>()) { Answers = services.GetRequiredService<ModelCatalog>().Answer };
         var hashes = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var (_, finding) in FindingLog.ReadAsync(log, 0, long.MaxValue, cancellationToken).ConfigureAwait(false))
         {

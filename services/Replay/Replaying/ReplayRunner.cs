@@ -16,6 +16,9 @@ namespace Monitoring.Replay.Replaying;
 /// <param name="time">Clock of the figures for people.</param>
 internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildIdentity build, TimeProvider time)
 {
+    /// <summary>Asks models, as the live groups do.</summary>
+    public ModelAnswers? Answers { get; init; }
+
     /// <summary>Told events done, at most once per batch.</summary>
     public Action<long>? Progress { get; init; }
 
@@ -43,7 +46,7 @@ internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildId
             using var metrics = new DetectionMetrics(new IsolatedMeters());
 
             // No checkpoint falls due: nobody will continue this run.
-            var options = new MonitorGroupOptions { CheckpointRecords = int.MaxValue, CheckpointInterval = TimeSpan.FromDays(3650) };
+            var options = new MonitorGroupOptions { CheckpointRecords = int.MaxValue, CheckpointInterval = TimeSpan.FromDays(3650), Answers = Answers };
             await using var group = new MonitorGroup(log, kinds, profiles, configuration, options, build, metrics, time, NullLogger<MonitorGroup>.Instance);
             await group.StartAsync(cancellationToken).ConfigureAwait(false);
             await group.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -68,6 +68,7 @@ public sealed class ReplayVerb(IReadOnlyList<IServiceModule> modules) : IVerb
         var configuration = host.Services.GetRequiredService<LoadedConfiguration>();
         var runner = new ReplayRunner(context.Log, host.Services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(host.Services.GetRequiredService<ScoringRuntime>().Device.ToString()), TimeProvider.System)
         {
+            Answers = host.Services.GetRequiredService<ModelCatalog>().Answer,
             Progress = context.Progress<long>(n => $"replayed {n:N0} events") is { } progress ? progress.Report : null,
         };
         var hashes = new HashSet<string>(StringComparer.Ordinal);

@@ -9,7 +9,7 @@ namespace Monitoring.Detection;
 /// <summary>The frozen reference of a model version (RUNTIME 1 and 5). Immutable; its canonical bytes are hashed and the hash stands in every finding.</summary>
 public sealed record Profile
 {
-    private const byte FormatVersion = 1;
+    private const byte FormatVersion = 2;
 
     public required ModelDescription Model { get; init; }
 
@@ -39,6 +39,9 @@ public sealed record Profile
 
     public required IReadOnlyList<MonitorProfile> Monitors { get; init; }
 
+    /// <summary>What findings of drift need to say where a change is; null where none of the monitors looks for drift, or the model has no columns.</summary>
+    public ChangeReference? Changes { get; init; }
+
     /// <summary>Lower-case hexadecimal SHA-256 of <see cref="ToBytes"/>.</summary>
     public string Sha256() => Convert.ToHexStringLower(SHA256.HashData(ToBytes()));
 
@@ -49,6 +52,7 @@ public sealed record Profile
         var buffer = new ArrayBufferWriter<byte>();
         var writer = new CanonicalWriter(buffer);
         WriteTimes(writer);
+        WriteChanges(writer);
         Write(writer, Monitor(monitor) ?? throw new ArgumentException($"a profile without monitor {monitor}", nameof(monitor)));
         return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
     }
@@ -68,6 +72,7 @@ public sealed record Profile
         writer.WriteSigned(FromUnixNano);
         writer.WriteSigned(ToUnixNano);
         WriteTimes(writer);
+        WriteChanges(writer);
         writer.WriteCount(Monitors.Count);
         foreach (var monitor in Monitors)
         {
@@ -109,9 +114,15 @@ public sealed record Profile
             SessionGapNano = reader.ReadCount(),
             AutocorrelationNano = reader.ReadCount(),
             Slots = (SlotScheme)reader.ReadByte(),
+            Changes = reader.ReadByte() == 1 ? ChangeReference.Read(ref reader) : null,
             Monitors = ReadMonitors(ref reader),
         };
         reader.ExpectEnd();
+        if (profile.Changes is { } changes && changes.Features.Any(f => f >= model.Schema.Features.Count))
+        {
+            throw new InvalidDataException("a profile that knows more columns than its model");
+        }
+
         return Enum.IsDefined(profile.Slots) && profile.UnitNano > 0 ? profile : throw new InvalidDataException("a profile with an unknown slot rule or no unit of time");
     }
 
@@ -121,6 +132,12 @@ public sealed record Profile
         writer.WriteCount(SessionGapNano);
         writer.WriteCount(AutocorrelationNano);
         writer.WriteByte((byte)Slots);
+    }
+
+    private void WriteChanges(CanonicalWriter writer)
+    {
+        writer.WriteByte(Changes is null ? (byte)0 : (byte)1);
+        Changes?.Save(writer);
     }
 
     private static void Write(CanonicalWriter writer, MonitorProfile monitor)

@@ -4,7 +4,9 @@ using Monitoring.Statistics;
 namespace Monitoring.Detection;
 
 /// <summary>Fits a profile: parameters of every monitor on one part of the reference, calibration of its variables on the other (RUNTIME 5).</summary>
-public sealed class ProfileFitter(MonitorKinds kinds)
+/// <param name="kinds">Registered kinds.</param>
+/// <param name="answers">Asks models how sensitive they are; null: findings tell no impact.</param>
+public sealed class ProfileFitter(MonitorKinds kinds, ModelAnswers? answers = null)
 {
     private const int BatchRows = 1024;
 
@@ -134,6 +136,7 @@ public sealed class ProfileFitter(MonitorKinds kinds)
             AutocorrelationNano = admission.AutocorrelationMs * 1_000_000,
             Slots = rule,
             Monitors = profiles,
+            Changes = raw.Exists(r => kinds[r.Monitor.Kind].Family == Contracts.Family.Drift) ? ChangeReference.Fit(reference.All, admitted, answers, warnings.Add) : null,
         };
         return new FittedProfile(profile, warnings, changed, failures, reach);
     }

@@ -91,6 +91,9 @@ internal sealed class ModelRuntime
     /// <summary>How far the profile in use has moved from the first one that was approved, in standard deviations: a thief of time poisons slowly (RUNTIME 5).</summary>
     public double DistanceToFirst { get; private set; }
 
+    /// <summary>What the profile in use says of changes; of an earlier version's profile without the sensitivity of its model.</summary>
+    public ChangeReference? Changes => _carried is null ? _profile?.Changes : _profile?.Changes?.WithoutMoves();
+
     public long UnitNano => _profile?.UnitNano ?? 1_000_000_000;
 
     public TrafficHistory History { get; } = new();

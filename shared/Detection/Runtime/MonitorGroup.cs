@@ -27,7 +27,7 @@ public sealed class MonitorGroup : IAsyncDisposable
         ILogger<MonitorGroup> logger)
     {
         _log = log;
-        _services = new RuntimeServices(kinds, new ProfileFitter(kinds), profiles, build);
+        _services = new RuntimeServices(kinds, new ProfileFitter(kinds, options.Answers), profiles, build);
         _configuration = configuration;
         _options = options;
         _metrics = metrics;

@@ -1,6 +1,6 @@
 namespace Monitoring.Detection;
 
-/// <summary>How a group runs. Nothing here changes a finding.</summary>
+/// <summary>How a group runs. Nothing here but <see cref="Answers"/> changes a finding.</summary>
 public sealed record MonitorGroupOptions
 {
     /// <summary>Topic of the events.</summary>
@@ -11,6 +11,9 @@ public sealed record MonitorGroupOptions
 
     /// <summary>Most records taken at once.</summary>
     public int MaxBatch { get; init; } = 1024;
+
+    /// <summary>Asks models how sensitive they are when a profile is learned from traffic; null: findings by such profiles tell no impact.</summary>
+    public ModelAnswers? Answers { get; init; }
 
     /// <summary>Records after which a checkpoint is written.</summary>
     public int CheckpointRecords { get; init; } = 100_000;

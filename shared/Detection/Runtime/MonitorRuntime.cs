@@ -14,7 +14,7 @@ internal sealed class MonitorRuntime : IObservationSink
 {
     private const int MaxSubjects = 100_000;
     private const int MaxAlarmed = 10_000;
-    private const byte Format = 2;
+    private const byte Format = 3;
 
     /// <summary>Before the parts of the state of a monitor that works with an earlier version's profile.</summary>
     public const string CarriedPrefix = "carried-";
@@ -52,6 +52,10 @@ internal sealed class MonitorRuntime : IObservationSink
 
     /// <summary>As of the row being applied; the model's own is at the end of the batch already.</summary>
     private readonly TrafficHistory _history = new();
+
+    /// <summary>Of a monitor of drift: what a finding tells about columns.</summary>
+    private readonly ChangeReference? _changes;
+    private readonly RecentRows? _recent;
     private RowBatch? _rows;
     private int _row;
 
@@ -109,6 +113,8 @@ internal sealed class MonitorRuntime : IObservationSink
         var parts = _streamVariables.Length + _subjectVariables.Length + (_monitor.HoldsEvidence ? 1 : 0);
         _part = parts == 0 ? 0 : watched.Share * appearance / model.Watched.Shards / parts;
         _streams = [.. _streamVariables.Select(v => new EvidenceStream(v, Level(_part), model.UnitNano, _options))];
+        _changes = kind.Family == Family.Drift && _streams.Length > 0 ? model.Changes : null;
+        _recent = _changes is null ? null : new RecentRows(_changes);
     }
 
     public WatchedMonitor Watched { get; }
@@ -475,6 +481,7 @@ internal sealed class MonitorRuntime : IObservationSink
             stream.Restore(ref reader);
         }
 
+        _recent?.Restore(ref reader);
         reader.ExpectEnd();
         foreach (var (key, value) in values)
         {
@@ -570,6 +577,8 @@ internal sealed class MonitorRuntime : IObservationSink
         {
             stream.Save(writer);
         }
+
+        _recent?.Save(writer);
     }
 
     /// <summary>What the sink is told about: the row being applied, or the label.</summary>
@@ -615,6 +624,11 @@ internal sealed class MonitorRuntime : IObservationSink
 
         _history.AddRow();
         _expected = _model.IsExpected(info.Client);
+        if (_recent is not null && info.Admitted && !_expected)
+        {
+            _recent.Add(_rows.Input(_row), info.Offset);
+        }
+
         if (_scoring is not null)
         {
             Take(scores.Row(_row), info.Admitted);
@@ -808,6 +822,11 @@ internal sealed class MonitorRuntime : IObservationSink
 
         finding.Summary = Sentence(finding, subject, strongest);
         Describe(finding, new AlarmContext(_rows!, _row, subject, strongest.Index, stream.LogEvidence, stream.LogLevel));
+        if (_changes is not null && subject.Length == 0)
+        {
+            finding.Summary += ChangeStory.Tell(finding, _changes, _recent!.Since(since), _model.Description!.Schema);
+        }
+
         Findings.Add(new FindingDraft(finding, row.Offset, row.EventRow, _index));
     }
 

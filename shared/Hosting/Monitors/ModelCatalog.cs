@@ -66,6 +66,26 @@ public sealed class ModelCatalog(LoadedConfiguration configuration, ScoringRunti
         return results;
     }
 
+    /// <summary>Runs rows through the configured model that a description speaks of; null where that version, or that file of it, is not configured.</summary>
+    /// <inheritdoc cref="ModelAnswers"/>
+    public float[][]? Answer(ModelDescription model, float[] inputs, int rows)
+    {
+        if (configuration.Value.Models.FirstOrDefault(m => string.Equals(m.Name, model.Name, StringComparison.Ordinal) && string.Equals(m.Version, model.Version, StringComparison.Ordinal)) is not { Onnx: { } onnx } known)
+        {
+            return null;
+        }
+
+        using (var loaded = scoring.LoadFile(known.Name, configuration.Resolve(onnx.Path), onnx.Sha256))
+        {
+            if (model.Sha256.Length > 0 && !string.Equals(loaded.Sha256, model.Sha256, StringComparison.Ordinal))
+            {
+                return null;
+            }
+        }
+
+        return Run(known, model, inputs, rows);
+    }
+
     private static ScoringTensor Zeros(TensorInfo input)
     {
         var shape = input.Shape.Select(d => d < 0 ? 1 : d).ToArray();

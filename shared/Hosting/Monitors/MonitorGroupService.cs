@@ -122,7 +122,7 @@ public sealed partial class MonitorGroupService(
             kinds,
             stores[group],
             _plan!,
-            new MonitorGroupOptions { CheckpointInterval = configuration.Value.Log.CheckpointInterval },
+            new MonitorGroupOptions { CheckpointInterval = configuration.Value.Log.CheckpointInterval, Answers = (model, inputs, rows) => planning.Value.Answer(model, inputs, rows) },
             BuildIdentity.Current(scoring.Device.ToString()),
             metrics,
             time,

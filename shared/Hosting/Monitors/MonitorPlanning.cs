@@ -37,6 +37,9 @@ public sealed class MonitorPlanning(LoadedConfiguration configuration, MonitorPl
         return planner.Configure(group, Describe, (m, version) => version == m.Version ? approved[m.Name] : stores[group].Approved(m.Name, version));
     }
 
+    /// <inheritdoc cref="ModelCatalog.Answer"/>
+    public float[][]? Answer(ModelDescription model, float[] inputs, int rows) => catalog.Answer(model, inputs, rows);
+
     /// <summary>A number that changes when somebody approves a profile of a model that the group watches.</summary>
     public long DecisionsStamp(string group) => WatchedBy(group).Sum(m => m.Versions.Select(v => v.Version).Append(m.Version).Distinct(StringComparer.Ordinal).Sum(v => stores[group].DecisionsStamp(m.Name, v)));
 

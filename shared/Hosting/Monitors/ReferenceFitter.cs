@@ -77,7 +77,7 @@ public sealed partial class ReferenceFitter(
             return null;
         }
 
-        var fitted = await new ProfileFitter(kinds).FitAsync(monitors, reference, origin, model.SessionGap, cancellationToken).ConfigureAwait(false);
+        var fitted = await new ProfileFitter(kinds, catalog.Answer).FitAsync(monitors, reference, origin, model.SessionGap, cancellationToken).ConfigureAwait(false);
         foreach (var warning in fitted.Warnings)
         {
             LogWarning(logger, model.Name, group, warning);

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Monitoring.Contracts;
+using Monitoring.Drift;
 using Monitoring.EventLog;
 using Monitoring.Quality;
 using Monitoring.TestKit;
@@ -16,7 +17,7 @@ internal sealed class Run : IDisposable
     private readonly TemporaryDirectory _folder = new();
     private readonly ServiceProvider _provider = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private readonly DetectionMetrics _metrics;
-    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind(), new VersionKind(), new PerformanceKind(), new FairnessKind()]);
+    private readonly MonitorKinds _kinds = new([new PlainKind(), new EverythingKind(), new PoisonKind(), new VersionKind(), new PerformanceKind(), new FairnessKind(), new EvidenceKind(), new KsKind()]);
     private long _epoch;
 
     public Run(MonitorGroupConfiguration? configuration = null, int parallelism = 1, int checkpointRecords = 300)
@@ -71,7 +72,7 @@ internal sealed class Run : IDisposable
     }
 
     public PartitionProcessor Create(PartitionAssignment owner) =>
-        new(Log, owner, new RuntimeServices(_kinds, new ProfileFitter(_kinds), Profiles, new BuildIdentity("test", "none", "test")), Options, () => Configuration, _metrics, new FakeTimeProvider(), NullLogger.Instance);
+        new(Log, owner, new RuntimeServices(_kinds, new ProfileFitter(_kinds, Options.Answers), Profiles, new BuildIdentity("test", "none", "test")), Options, () => Configuration, _metrics, new FakeTimeProvider(), NullLogger.Instance);
 
     /// <summary>Processes from an offset to another (the end) in batches of the given sizes, again and again.</summary>
     public async Task ProcessAsync(long from, long? to = null, Func<int>? batchSize = null, int partition = 0)
