@@ -12,6 +12,9 @@ namespace Monitoring.Statistics;
 public sealed class OnlineMahalanobis(int columns, int? components = null, double clip = 3, int startClip = 100)
 {
     private const double MinimumDeterminant = 1e-8;
+
+    /// <summary>Rows whose outer products are added in one pass.</summary>
+    private const int Together = VectorKernels.OuterProducts;
     private readonly int _components = Math.Min(components ?? columns, columns);
     private readonly double[] _mean = new double[columns];
     private readonly double[] _low = new double[columns];
@@ -45,8 +48,10 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var divisor = _count + Math.Max(1, rowCount - 1);
         VectorKernels.AddScaled(_covariance, (double)(_count - 1) / divisor, next);
         var stride = (columns + 7) & ~7;
-        var padded = new double[stride];
+        var padded = new double[Together * stride];
+        var weights = new double[Together];
         var sum = new double[columns * stride];
+        var waiting = 0;
         for (var i = 0; i < rowCount; i++)
         {
             var row = rows.Slice(i * columns, columns);
@@ -61,13 +66,15 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
             TensorPrimitives.Subtract(row, mean, scored.AsSpan(i * columns, columns));
             TensorPrimitives.Subtract(clipped, mean, clipped);
             var before = (double)(_count + i);
-            var weight = before / (before + 1) / divisor;
-            clipped.CopyTo(padded);
-            for (var c = 0; c < columns; c++)
+            weights[waiting] = before / (before + 1) / divisor;
+            clipped.CopyTo(padded.AsSpan(waiting * stride));
+            if (++waiting == Together || i == rowCount - 1)
             {
-                // The lower triangle, to whole vectors.
-                var length = Math.Min(stride, (c + 8) & ~7);
-                VectorKernels.AddScaled(padded.AsSpan(0, length), padded[c] * weight, sum.AsSpan(c * stride, length));
+                // The sum is read and written once for some rows; every element takes them in their order.
+                padded.AsSpan(waiting * stride).Clear();
+                weights.AsSpan(waiting).Clear();
+                VectorKernels.AddOuterProducts(padded, weights, columns, stride, sum);
+                waiting = 0;
             }
 
             VectorKernels.AddScaled(clipped, 1 / (before + 1), mean);
@@ -105,6 +112,7 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         var previous = new double[stride];
         var current = new double[stride];
         var product = new double[stride];
+        var next = new double[stride];
         var known = false;
         for (var i = 0; i < scores.Length; i++)
         {
@@ -120,12 +128,18 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
 
                 TensorPrimitives.Multiply(product, scale, product);
                 var denominator = before + TensorPrimitives.Dot<double>(previous, product);
-                for (var r = 0; r < d; r++)
-                {
-                    VectorKernels.ScaleAndAdd(inverse.AsSpan(r * stride, stride), scale, product, -product[r] / denominator);
-                }
+
+                // The inverse goes by once: a row of it is updated and multiplied with the deviation that is scored next.
+                Coordinates(learned.AsSpan(i * columns, columns), basis, previous.AsSpan(0, d));
+                Coordinates(scored.AsSpan(i * columns, columns), basis, current.AsSpan(0, d));
+                VectorKernels.UpdateAndMultiply(inverse, d, stride, scale, product, denominator, current, next);
+                (product, next) = (next, product);
+                scores[i] = Math.Max(0, TensorPrimitives.Dot<double>(current, product));
+                known = current.AsSpan().SequenceEqual(previous);
+                continue;
             }
-            else if (SymmetricMatrix.Cholesky(covariance, d) is { } factor && SymmetricMatrix.Determinant(factor, d) > MinimumDeterminant)
+
+            if (SymmetricMatrix.Cholesky(covariance, d) is { } factor && SymmetricMatrix.Determinant(factor, d) > MinimumDeterminant)
             {
                 var dense = SymmetricMatrix.Inverse(factor, d);
                 inverse = new double[d * stride];
