@@ -1,7 +1,10 @@
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Monitoring.Forensics;
 using Monitoring.Hosting;
 using Monitoring.Incidents;
@@ -29,6 +32,11 @@ public sealed class ConsoleModule : IServiceModule
         });
         services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, PageAuthentication>(PageAuthentication.SchemeName, null);
         services.AddSingleton<PageSession>();
+        services.AddSingleton<ProviderSignIn>();
+        services.AddSingleton<IConfigureOptions<AuthenticationOptions>>(p => p.GetRequiredService<ProviderSignIn>());
+        services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>>(p => p.GetRequiredService<ProviderSignIn>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IPostConfigureOptions<OpenIdConnectOptions>, OpenIdConnectPostConfigureOptions>());
+        services.AddTransient<OpenIdConnectHandler>();
         services.AddSingleton<LoginThrottle>();
         services.AddSingleton<SampleReader>();
         services.AddSingleton<ExplanationReader>();

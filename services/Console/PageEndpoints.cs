@@ -1,8 +1,10 @@
 using System.Security.Claims;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Options;
 using Monitoring.Contracts;
 using Monitoring.Hosting;
 using Monitoring.Hosting.Configuration;
@@ -23,6 +25,7 @@ internal sealed class PageEndpoints(
     ExplanationReader explanations,
     FeatureCurves curves,
     PageSession session,
+    ProviderSignIn provider,
     LoginThrottle throttle,
     IncidentLinks links,
     ClientSealer sealer,
@@ -42,7 +45,15 @@ internal sealed class PageEndpoints(
         var open = endpoints.MapGroup("").AllowAnonymous().ExcludeFromDescription();
         open.MapGet("/", () => Results.Redirect("/incidents"));
         open.MapGet("/console/{file}", Stylesheet.Serve);
-        open.MapGet("/login", (HttpContext context) => LoginPage.Of(context, LoginPage.LocalPath(context.Request.Query["return"])));
+        open.MapGet("/login", (HttpContext context) => LoginPage.Of(context, LoginPage.LocalPath(context.Request.Query["return"]), Ways, endedProvider: context.Request.Query["ended"] == "provider"));
+        if (provider.Title is not null)
+        {
+            open.MapGet("/login/provider", (HttpContext context, string? @return) => provider.BeginAsync(context, LoginPage.LocalPath(@return)));
+            open.MapGet("/logout/provider", async (HttpContext context, IOptionsMonitor<OpenIdConnectOptions> options) => await provider.EndAddressAsync(context, options).ConfigureAwait(false) is { } address
+                ? Results.Redirect(address)
+                : MessagePage.Of(context, StatusCodes.Status200OK, "Signed out here", "The provider has no page to sign out at, or does not answer.", "/login"));
+        }
+
         open.MapPost("/login", LoginAsync).WithMetadata(new FormLimit(PageForms.MaxBytes));
         var anyone = endpoints.MapGroup("").RequireAuthorization(p => p.AddAuthenticationSchemes(PageAuthentication.SchemeName).RequireAssertion(_ => true)).ExcludeFromDescription();
         anyone.MapGet("/runbooks", RunbookPages.List);
@@ -77,6 +88,9 @@ internal sealed class PageEndpoints(
         .RequireAuthenticatedUser()
         .RequireAssertion(c => may(c.User));
 
+    /// <summary>How people may sign in.</summary>
+    private LoginWays Ways => new(Keys: provider.Title is null || configuration.Value.Api.Keys.Count > 0, provider.Title);
+
     private async Task<IResult> LoginAsync(HttpContext context, CancellationToken cancellationToken)
     {
         if (await forms.ReadAsync(context, cancellationToken).ConfigureAwait(false) is not { } form)
@@ -96,7 +110,7 @@ internal sealed class PageEndpoints(
         if (key is null || !mayRead)
         {
             throttle.Failed();
-            return LoginPage.Of(context, back, key is null ? "No key of this installation is that." : "This key may only call models; people need one with the role view, respond or admin.");
+            return LoginPage.Of(context, back, Ways, key is null ? "No key of this installation is that." : "This key may only call models; people need one with the role view, respond or admin.");
         }
 
         session.Begin(context, key);
@@ -110,8 +124,9 @@ internal sealed class PageEndpoints(
             return PageForms.Forged(context, "/incidents");
         }
 
-        PageSession.End(context);
-        return PageForms.SeeOther("/login");
+        var byProvider = session.CameByProvider(context);
+        session.End(context);
+        return PageForms.SeeOther(byProvider ? "/login?ended=provider" : "/login");
     }
 
     private async Task<IResult> ListAsync(HttpContext context, string? state, string? severity, long? before, CancellationToken cancellationToken)
@@ -140,7 +155,7 @@ internal sealed class PageEndpoints(
                     HttpOnly = true,
                     IsEssential = true,
                     SameSite = SameSiteMode.Lax,
-                    Secure = context.Request.IsHttps,
+                    Secure = session.IsSecure(context),
                     Path = $"/incidents/{Uri.EscapeDataString(id)}",
                     Expires = expires,
                 });
@@ -288,6 +303,12 @@ internal sealed class PageEndpoints(
             return NotFound(context, id);
         }
 
+        if (!actor.MayAct(incident.Model))
+        {
+            await actions.RecordAsync(actor, "silence.create", id, "refused", "Forbidden", cancellationToken).ConfigureAwait(false);
+            return MessagePage.Of(context, StatusCodes.Status403Forbidden, "Not yours", "This key may not act on that model.", page);
+        }
+
         if (!Duration.TryParse(form["for"].ToString(), out var duration) || duration <= TimeSpan.Zero || duration > TimeSpan.FromDays(365) || string.IsNullOrWhiteSpace(form["reason"]) || !Vocabulary.TryParseFamily(incident.Family, out var family))
         {
             return MessagePage.Of(context, StatusCodes.Status400BadRequest, "Something is missing", "A silence needs a duration with a unit and a reason.", page);
@@ -309,7 +330,7 @@ internal sealed class PageEndpoints(
         var client = form["client"].ToString();
         var reason = form["reason"].ToString();
         var detail = await queries.FindAsync(id, actor, cancellationToken).ConfigureAwait(false);
-        var known = detail is not null && detail.Incident.Details.Clients.Contains(client, StringComparer.Ordinal) && !string.IsNullOrWhiteSpace(reason) && !context.User.CameByLink();
+        var known = detail is not null && actor.MayAct(detail.Incident.Model) && detail.Incident.Details.Clients.Contains(client, StringComparer.Ordinal) && !string.IsNullOrWhiteSpace(reason) && !context.User.CameByLink();
         var isErased = await erasure.IsErasedAsync(client, cancellationToken).ConfigureAwait(false);
         var name = known && !isErased ? sealer.Reveal("client", client) : null;
         await actions.RecordAsync(actor, "client.reveal", isErased ? "an erased client" : client, name is null ? "refused" : "done", reason, cancellationToken).ConfigureAwait(false);

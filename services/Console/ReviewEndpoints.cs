@@ -117,7 +117,7 @@ internal sealed class ReviewEndpoints(
             return PageForms.Forged(context, page);
         }
 
-        if (!IsOpen(context, name, out var actor))
+        if (!IsOpen(context, name, out var actor) || !actor.MayAct(name))
         {
             return Missing(context);
         }

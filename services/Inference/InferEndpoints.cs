@@ -99,18 +99,7 @@ internal sealed class InferEndpoints(
     /// <summary>403 where the caller's key is limited to other models.</summary>
     public static void CheckAllowed(HttpContext context, ServedModel model)
     {
-        var allowed = true;
-        foreach (var claim in context.User.FindAll(Policies.ModelClaim))
-        {
-            if (claim.Value == model.Name)
-            {
-                return;
-            }
-
-            allowed = false;
-        }
-
-        if (!allowed)
+        if (context.User.LimitedTo(Policies.Publish) is { } models && !models.Contains(model.Name))
         {
             throw new ProtocolException(403, $"this key is not for model '{model.Name}'");
         }

@@ -66,7 +66,7 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
         {
             var now = UnixNano.Now(time);
             var silence = await context.Silences.FirstOrDefaultAsync(s => s.Id == id && s.EndsUnixNano > now, token).ConfigureAwait(false);
-            var done = silence is not null && actor.MaySee(silence.Model);
+            var done = silence is not null && actor.MayAct(silence.Model);
             if (done)
             {
                 silence!.EndsUnixNano = now;
@@ -96,7 +96,7 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
             {
                 var incident = await context.Incidents.FirstOrDefaultAsync(i => i.Id == id, token).ConfigureAwait(false);
                 var result = incident is null ? ActOutcome.NotFound
-                    : !actor.MaySee(incident.Model) ? ActOutcome.Forbidden
+                    : !actor.MayAct(incident.Model) ? ActOutcome.Forbidden
                     : IncidentStateMachine.After(incident.State, act) is null ? ActOutcome.NotNow
                     : ActOutcome.Done;
                 Audit(context, actor, action, id, result == ActOutcome.Done ? "done" : "refused", result == ActOutcome.Done ? Bounded(reason) : result.ToString());
@@ -153,7 +153,7 @@ public sealed class IncidentActions(MonitoringDatabase database, Outbox outbox, 
         async (context, token) =>
         {
             var incident = await context.Incidents.FirstOrDefaultAsync(i => i.Id == id, token).ConfigureAwait(false);
-            var result = incident is null ? ActOutcome.NotFound : !actor.MaySee(incident.Model) ? ActOutcome.Forbidden : ActOutcome.Done;
+            var result = incident is null ? ActOutcome.NotFound : !actor.MayAct(incident.Model) ? ActOutcome.Forbidden : ActOutcome.Done;
             Audit(context, actor, action, id, result == ActOutcome.Done ? "done" : "refused", result == ActOutcome.Done ? Bounded(detail) : result.ToString());
             if (result == ActOutcome.Done)
             {

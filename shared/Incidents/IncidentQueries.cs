@@ -32,6 +32,14 @@ public sealed class IncidentQueries(MonitoringDatabase database, IEventLog log)
         return new IncidentPage(rows.ConvertAll(IncidentView.Of), rows.Count == limit ? rows[^1].OpenedUnixNano : null);
     }
 
+    /// <summary>Whether an actor may ask who a client is: who is limited to some models only about clients that their incidents are about.</summary>
+    public async Task<bool> MayRevealAsync(string client, Actor actor, CancellationToken cancellationToken)
+    {
+        var models = actor.ActsOn.ToList();
+        return models.Count == 0
+            || await database.ReadAsync((context, token) => context.Incidents.AnyAsync(i => i.Client == client && models.Contains(i.Model), token), cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Null when there is none that the actor may see.</summary>
     public async Task<IncidentDetailView?> FindAsync(string id, Actor actor, CancellationToken cancellationToken)
     {

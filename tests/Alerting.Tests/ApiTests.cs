@@ -152,7 +152,9 @@ public sealed class ApiTests
                 - { name: root, sha256: "{{Hash("admin-key")}}", roles: [ admin ] }
             """;
         await using var harness = await AlertingHarness.StartAsync("", api: keys);
-        await harness.PublishAsync(Findings.Make(1), Findings.Make(2, model: "flights"));
+        var sealer = harness.App.Services.GetRequiredService<ClientSealer>();
+        var (theirs, ours) = (sealer.Seal("client", "acme"), sealer.Seal("client", "zenith"));
+        await harness.PublishAsync(Findings.Make(1, client: theirs), Findings.Make(2, model: "flights", client: ours));
         await harness.ConsumedAsync(2);
         var incidents = await harness.IncidentsAsync();
         var digits = incidents.Single(i => i.Model == "digits").Id;
@@ -174,6 +176,8 @@ public sealed class ApiTests
         Assert.Equal(HttpStatusCode.Forbidden, (await team.PostAsync($"/api/incidents/{digits}/acknowledge", null, Token)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await team.PostAsJsonAsync("/api/silences", new { @for = "2h" }, Token)).StatusCode);
         Assert.Equal(HttpStatusCode.NoContent, (await team.PostAsync($"/api/incidents/{flights}/acknowledge", null, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await team.PostAsJsonAsync($"/api/clients/{theirs}/reveal", new { reason = "curious" }, Token)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await team.PostAsJsonAsync($"/api/clients/{ours}/reveal", new { reason = "theft" }, Token)).StatusCode);
 
         var audit = (await GetAsync(root, "/api/audit")).EnumerateArray().Select(a => $"{a.GetProperty("actor").GetString()} {a.GetProperty("action").GetString()} {a.GetProperty("outcome").GetString()}").ToList();
         Assert.Contains("flights-team incident.acknowledge refused", audit);

@@ -30,6 +30,7 @@ internal sealed partial class ConsoleHarness : IAsyncDisposable
     public const string ViewKey = "view-key-0123456789";
     public const string RespondKey = "respond-key-0123456789";
     public const string AdminKey = "admin-key-0123456789";
+    public const string SecretFile = "SECRET-FILE";
     public const string FlightsKey = "flights-key-0123456789";
 
     private readonly TemporaryDirectory _directory = new();
@@ -46,12 +47,13 @@ internal sealed partial class ConsoleHarness : IAsyncDisposable
     /// <param name="keys">With keys of every role; without, everybody is admin.</param>
     /// <param name="links">Section <c>api.links</c>, in one line.</param>
     /// <param name="more">More of the configuration.</param>
-    public static async Task<ConsoleHarness> StartAsync(bool keys = false, string links = "{}", string more = "")
+    /// <param name="oidc">Section <c>api.oidc</c> in flow style; without it there is none. <see cref="SecretFile"/> in it stands for a file with the client's secret.</param>
+    public static async Task<ConsoleHarness> StartAsync(bool keys = false, string links = "{}", string more = "", string? oidc = null)
     {
         var harness = new ConsoleHarness();
         try
         {
-            await harness.BeginAsync(keys, links, more);
+            await harness.BeginAsync(keys, links, more, oidc);
             return harness;
         }
         catch
@@ -236,8 +238,10 @@ internal sealed partial class ConsoleHarness : IAsyncDisposable
         new(Encoding.UTF8.GetBytes(key), message.ToByteArray(), [new LogHeader(Headers.Id, Encoding.UTF8.GetBytes(id))], partition);
 
     [SuppressMessage("Reliability", "CA2000", Justification = "the host disposes the log")]
-    private async Task BeginAsync(bool keys, string links, string more)
+    private async Task BeginAsync(bool keys, string links, string more, string? oidc)
     {
+        var secret = _directory.File("oidc.secret");
+        await File.WriteAllTextAsync(secret, TestKit.Oidc.OidcProvider.ClientSecret, TestContext.Current.CancellationToken);
         var keyList = keys
             ? $$"""
               keys:
@@ -251,7 +255,7 @@ internal sealed partial class ConsoleHarness : IAsyncDisposable
             data: data
             api:
               listen: [ "http://127.0.0.1:0" ]
-              publicUrl: "https://monitoring.example.com"
+              {{(oidc is null ? "publicUrl: \"https://monitoring.example.com\"" : $"oidc: {oidc.Replace(SecretFile, secret, StringComparison.Ordinal).ReplaceLineEndings(" ")}")}}
               links: {{links}}
               {{keyList}}
             log: { partitions: 2 }

@@ -120,7 +120,7 @@ internal static class IncidentEndpoints
     }
 
     /// <summary>Who is behind a sealed id: with a reason, and audited whether it worked or not.</summary>
-    private static async Task<IResult> RevealAsync(string id, ReasonRequest body, ClaimsPrincipal user, ClientSealer sealer, ClientErasure erasure, IncidentActions actions, CancellationToken token)
+    private static async Task<IResult> RevealAsync(string id, ReasonRequest body, ClaimsPrincipal user, ClientSealer sealer, ClientErasure erasure, IncidentQueries queries, IncidentActions actions, CancellationToken token)
     {
         if (string.IsNullOrWhiteSpace(body.Reason))
         {
@@ -129,9 +129,10 @@ internal static class IncidentEndpoints
 
         // Who asks for an erased one writes its id down no more.
         var isErased = await erasure.IsErasedAsync(id, token).ConfigureAwait(false);
-        var client = isErased ? null : sealer.Reveal("client", id);
-        await actions.RecordAsync(Actor.Of(user), "client.reveal", isErased ? "an erased client" : id, client is null ? "refused" : "done", body.Reason, token).ConfigureAwait(false);
-        return client is null ? Missing("no client id sealed with this installation's key, or one that was erased") : Results.Ok(new RevealedClient(id, client));
+        var actor = Actor.Of(user);
+        var client = isErased || !await queries.MayRevealAsync(id, actor, token).ConfigureAwait(false) ? null : sealer.Reveal("client", id);
+        await actions.RecordAsync(actor, "client.reveal", isErased ? "an erased client" : id, client is null ? "refused" : "done", body.Reason, token).ConfigureAwait(false);
+        return client is null ? Missing("no client id sealed with this installation's key, one that was erased, or one that no incident of this key's models names") : Results.Ok(new RevealedClient(id, client));
     }
 
     private static async Task<IResult> EraseAsync(ErasureRequest body, ClaimsPrincipal user, ClientErasure erasure, CancellationToken token)
@@ -159,7 +160,7 @@ internal static class IncidentEndpoints
         }
 
         var actor = Actor.Of(user);
-        if (!actor.MaySee(body.Model ?? ""))
+        if (!actor.MayAct(body.Model ?? ""))
         {
             await actions.RecordAsync(actor, "silence.create", body.Model ?? "", "refused", "Forbidden", token).ConfigureAwait(false);
             return Results.Problem("this key may not silence that model", statusCode: StatusCodes.Status403Forbidden);

@@ -45,7 +45,7 @@ internal sealed class ResponseDesk(
             return Failed(ResponseOutcome.Invalid, reason);
         }
 
-        if (!actor.MaySee(model))
+        if (!actor.MayAct(model))
         {
             await AuditAsync(actor.Name, $"response.{request.Action}", model.Length > 0 ? model : "*", "refused", "Forbidden", cancellationToken).ConfigureAwait(false);
             return Failed(ResponseOutcome.Forbidden, "this key may not act on that model");
@@ -172,7 +172,7 @@ internal sealed class ResponseDesk(
     {
         var actor = Actor.Of(user);
         var now = UnixNano.Now(time);
-        if (!ledger.Current.ById.TryGetValue(id, out var known) || !actor.MaySee(known.Model) || !IsActive(known, now))
+        if (!ledger.Current.ById.TryGetValue(id, out var known) || !actor.MayAct(known.Model) || !IsActive(known, now))
         {
             await AuditAsync(actor.Name, action, id, "refused", "NotFound", cancellationToken).ConfigureAwait(false);
             return Failed(ResponseOutcome.NotFound, $"no running response {id}");

@@ -10,7 +10,7 @@ using Monitoring.Hosting.Configuration;
 namespace Monitoring.WebConsole.Access;
 
 /// <summary>
-/// Who reads a page: a session's key, a caller with an API key or token in the headers, or whoever holds a signed link to the incident. Where
+/// Who reads a page: a session's key or person, a caller with an API key or token in the headers, or whoever holds a signed link to the incident. Where
 /// neither keys nor OIDC are configured, everybody is admin, as in the API.
 /// </summary>
 internal sealed class PageAuthentication(
@@ -30,13 +30,13 @@ internal sealed class PageAuthentication(
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var api = configuration.Value.Api;
-        if (session.Read(Context) is { } key)
+        if (session.Read(Context) is { } identity)
         {
-            return Success(key.Name, key.Roles.Select(r => r.ToString().ToLowerInvariant()), key.Models.Select(m => new Claim(Policies.ModelClaim, m)));
+            return Success(identity);
         }
 
         // Keys and tokens in headers, and the installation without keys.
-        foreach (var scheme in api.Oidc is null ? (string[])["ApiKey"] : ["ApiKey", "Bearer"])
+        foreach (var scheme in api.Oidc is { Audience.Length: > 0 } ? (string[])["ApiKey", "Bearer"] : ["ApiKey"])
         {
             if (await Context.AuthenticateAsync(scheme).ConfigureAwait(false) is { Succeeded: true, Principal: { } caller })
             {
@@ -47,7 +47,7 @@ internal sealed class PageAuthentication(
         if (Request.RouteValues["id"] is string incident && Token() is { } token && links.Check(incident, token, time.GetUtcNow()) is not null)
         {
             string[] roles = links.Role == LinkRole.Respond ? [Policies.View, Policies.Respond] : [Policies.View];
-            return Success($"link to {incident}", roles, [new Claim(PagePrincipal.IncidentClaim, incident)]);
+            return Success(Identity($"link to {incident}", roles, [new Claim(PagePrincipal.IncidentClaim, incident)]));
         }
 
         return AuthenticateResult.NoResult();
@@ -70,12 +70,15 @@ internal sealed class PageAuthentication(
 
     private string? Token() => Request.Query[IncidentLinks.Parameter] is [{ Length: > 0 } query] ? query : Request.Cookies[LinkCookie];
 
-    private static AuthenticateResult Success(string name, IEnumerable<string> roles, IEnumerable<Claim> claims)
+    private static AuthenticateResult Success(ClaimsIdentity identity) => AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
+
+    /// <summary>Somebody with a name, roles and other claims.</summary>
+    public static ClaimsIdentity Identity(string name, IEnumerable<string> roles, IEnumerable<Claim> claims)
     {
         var identity = new ClaimsIdentity(SchemeName);
         identity.AddClaim(new Claim(ClaimTypes.Name, name));
         identity.AddClaims(roles.Select(r => new Claim(ClaimTypes.Role, r)));
         identity.AddClaims(claims);
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));
+        return identity;
     }
 }

@@ -63,7 +63,7 @@ internal static class IncidentDetailPage
 
     private static Html Acts(HttpContext context, IncidentView incident)
     {
-        if (!context.User.MayRespond())
+        if (!context.User.MayRespond(incident.Model))
         {
             return Html.Of($"<p class=\"quiet\">You may look. To act, <a href=\"/login?return=/incidents/{Uri.EscapeDataString(incident.Id)}\">sign in</a> with a key that may respond.</p>");
         }
@@ -93,7 +93,7 @@ internal static class IncidentDetailPage
         }
 
         var path = $"/incidents/{Uri.EscapeDataString(incident.Id)}";
-        var may = context.User.MayRespond() && !context.User.CameByLink();
+        var may = context.User.MayRespond(incident.Model) && !context.User.CameByLink();
         var token = may ? Layout.Token(context) : Html.Empty;
         var decided = responses.Select(r => Html.Of(
             $"""
@@ -242,7 +242,7 @@ internal static class IncidentDetailPage
             return Html.Empty;
         }
 
-        var reveal = Html.If(context.User.MayRespond() && !context.User.CameByLink(), () => Html.Of(
+        var reveal = Html.If(context.User.MayRespond(incident.Model) && !context.User.CameByLink(), () => Html.Of(
             $"""
             <details><summary>Reveal a name</summary><form method="post" action="/incidents/{Uri.EscapeDataString(incident.Id)}/reveal">{Layout.Token(context)}<label for="rc">Client</label><select id="rc" name="client">{clients.Take(MaxClients).Select(c => Html.Of($"<option value=\"{c}\">{(c.Length > 24 ? c[..24] + "…" : c)}</option>"))}</select><label for="rr">Why; kept in the audit</label><input id="rr" name="reason" required maxlength="2000"><button>Reveal</button></form></details>
             """));
@@ -254,7 +254,7 @@ internal static class IncidentDetailPage
 
     private static Html Notes(HttpContext context, IncidentView incident, IReadOnlyList<NoteView> notes)
     {
-        var form = Html.If(context.User.MayRespond(), () => Html.Of(
+        var form = Html.If(context.User.MayRespond(incident.Model), () => Html.Of(
             $"<form method=\"post\" action=\"/incidents/{Uri.EscapeDataString(incident.Id)}/note\">{Layout.Token(context)}<label for=\"note\">Add a note</label><textarea id=\"note\" name=\"text\" required maxlength=\"10000\"></textarea><button>Add note</button></form>"));
         return notes.Count == 0 && form.IsEmpty ? Html.Empty
             : Html.Of($"<section class=\"card\" aria-labelledby=\"notes\"><h2 id=\"notes\">Notes</h2><ul class=\"list\">{notes.Select(n => Html.Of($"<li>{n.Text}<div class=\"meta\"><span>{n.Author}</span>{Words.Time(n.Time)}</div></li>"))}</ul>{form}</section>");

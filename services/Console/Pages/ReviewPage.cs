@@ -15,7 +15,7 @@ internal static class ReviewPage
     public static IResult Of(HttpContext context, ReviewPageData data)
     {
         var model = Uri.EscapeDataString(data.Model);
-        var mayAnswer = context.User.MayRespond();
+        var mayAnswer = context.User.MayRespond(data.Model);
         var pictures = data.Rows.Select((row, i) => (row, i)).Where(r => r.row.Sample.IsImage).ToList();
         var others = data.Rows.Select((row, i) => (row, i)).Where(r => !r.row.Sample.IsImage).ToList();
         var items = Html.Of($"{Html.If(pictures.Count > 0, () => Pictures(model, pictures, mayAnswer))}{Html.If(others.Count > 0, () => Table(others, mayAnswer))}");

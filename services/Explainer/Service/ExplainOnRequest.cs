@@ -56,8 +56,7 @@ internal sealed class ExplainOnRequest(IEventLog log, ModelExplainers explainers
         }
 
         // Who may not see the model learns nothing about the call either.
-        var allowed = user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToList();
-        if (call is null || (allowed.Count > 0 && !user.IsInRole(Policies.Admin) && !allowed.Contains(call.Model, StringComparer.Ordinal)))
+        if (call is null || !user.May(Policies.View, call.Model))
         {
             return Error(404, $"there is no call '{request.EventId}' in the log");
         }

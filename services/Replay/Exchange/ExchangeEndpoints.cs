@@ -36,7 +36,7 @@ internal static class ExchangeEndpoints
     {
         try
         {
-            var chosen = Find(configuration, model, user);
+            var chosen = Find(configuration, model, user, Policies.View);
             var wanted = count ?? 40;
             if (wanted is < 4 or > MaxReview)
             {
@@ -78,7 +78,7 @@ internal static class ExchangeEndpoints
     {
         try
         {
-            var chosen = Find(configuration, body.Model, user);
+            var chosen = Find(configuration, body.Model, user, Policies.Respond);
             var answers = (body.Answers ?? []).Select(a => new ReviewAnswer(
                 EventPosition.TryParse(a.Position, out var position) ? position : throw new UsageException($"position: '{a.Position}' is not PARTITION@OFFSET, as the queue gives it"),
                 a.EventId ?? "",
@@ -120,7 +120,7 @@ internal static class ExchangeEndpoints
     {
         try
         {
-            var chosen = Find(configuration, model, user);
+            var chosen = Find(configuration, model, user, Policies.Respond);
             var share = 0.8;
             if (split is not null && !(double.TryParse(split, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out share) && share is >= 0 and <= 1))
             {
@@ -158,7 +158,7 @@ internal static class ExchangeEndpoints
     }
 
     /// <summary>The model asked for; the only one where there is one.</summary>
-    private static string Find(LoadedConfiguration configuration, string? model, ClaimsPrincipal user)
+    private static string Find(LoadedConfiguration configuration, string? model, ClaimsPrincipal user, string role)
     {
         var names = configuration.Value.Models.Select(m => m.Name).ToList();
         var chosen = model ?? (names is [var only] ? only : throw new UsageException($"model: one of {string.Join(", ", names)}"));
@@ -167,8 +167,7 @@ internal static class ExchangeEndpoints
             throw new UsageException($"model: '{chosen}' is not configured; models are {string.Join(", ", names)}");
         }
 
-        var allowed = user.FindAll(Policies.ModelClaim).Select(c => c.Value).ToList();
-        return allowed.Count == 0 || user.IsInRole(Policies.Admin) || allowed.Contains(chosen, StringComparer.Ordinal)
+        return user.May(role, chosen)
             ? chosen
             : throw new UnauthorizedAccessException($"this key is not for model '{chosen}'");
     }

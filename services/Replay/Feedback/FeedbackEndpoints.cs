@@ -68,6 +68,10 @@ internal static class FeedbackEndpoints
         {
             return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status400BadRequest);
         }
+        catch (UnauthorizedAccessException e)
+        {
+            return Results.Json(new { error = e.Message }, statusCode: StatusCodes.Status403Forbidden);
+        }
 
         try
         {
@@ -84,6 +88,7 @@ internal static class FeedbackEndpoints
     private static (string Id, string Model, long Time, IMessage Message) Read(FeedbackItem item, string where, ClaimsPrincipal user, TimeProvider time)
     {
         Require(item.Model, where, "model");
+        CheckAllowed(user, item.Model!, where);
         if (string.IsNullOrEmpty(item.EventId) == string.IsNullOrEmpty(item.RequestId))
         {
             throw new UsageException($"{where}exactly one of eventId and requestId is needed: it says which call the label is for");
@@ -130,6 +135,7 @@ internal static class FeedbackEndpoints
     private static (string Id, string Model, long Time, IMessage Message) Read(ChangeItem item, string where, ClaimsPrincipal user, TimeProvider time)
     {
         Require(item.Summary, where, "summary");
+        CheckAllowed(user, item.Model ?? "", where);
         if (item.Kind is null || !s_kinds.Contains(item.Kind, StringComparer.Ordinal))
         {
             throw new UsageException($"{where}kind must be one of {string.Join(", ", s_kinds)}");
@@ -153,6 +159,15 @@ internal static class FeedbackEndpoints
         };
         message.Attributes.AddRange((item.Attributes ?? []).OrderBy(a => a.Key, StringComparer.Ordinal).Select(a => new Contracts.Attribute { Key = a.Key, Value = Limited(a.Value, where, a.Key) }));
         return (message.Id, message.Model, unixNano, message);
+    }
+
+    /// <summary>Labels decide what a model's performance is: who is limited to some models says nothing about the others.</summary>
+    private static void CheckAllowed(ClaimsPrincipal user, string model, string where)
+    {
+        if (!user.May(Policies.Publish, model))
+        {
+            throw new UnauthorizedAccessException($"{where}this key is not for {(model.Length > 0 ? $"model '{model}'" : "all models")}");
+        }
     }
 
     private static long TimeOf(DateTimeOffset? given, TimeProvider time) => TimeText.ToUnixNano(given ?? time.GetUtcNow());

@@ -4,5 +4,5 @@ namespace Monitoring.Hosting.Configuration;
 public static class ConfigurationValidators
 {
     public static IReadOnlyList<IConfigurationValidator> BuiltIn { get; } =
-        [new ModelValidator(), new ReceiverValidator(), new LogValidator(), new SourceValidator(), new ControlsValidator(), new PostureValidator()];
+        [new ModelValidator(), new ReceiverValidator(), new LogValidator(), new SourceValidator(), new ControlsValidator(), new OidcValidator(), new PostureValidator()];
 }

@@ -70,7 +70,7 @@ public sealed record ApiConfiguration
     [Description("Keys of callers. Without keys anyone who reaches the address may do everything, which only loopback makes acceptable.")]
     public IReadOnlyList<ApiKeyConfiguration> Keys { get; init; } = [];
 
-    [Description("Sign-in of people and services by OpenID Connect tokens.")]
+    [Description("People and services that an OpenID Connect provider vouches for.")]
     public OidcConfiguration? Oidc { get; init; }
 
     [Description("Where people reach this installation, for links in messages.")]
@@ -133,19 +133,6 @@ public enum Role
 
     /// <summary>Everything.</summary>
     Admin,
-}
-
-/// <summary>Section <c>api.oidc</c>.</summary>
-public sealed record OidcConfiguration
-{
-    [Required, Description("Issuer.")]
-    public Uri? Authority { get; init; }
-
-    [Required, Description("Audience that a token must carry.")]
-    public string Audience { get; init; } = "";
-
-    [Description("Claim that holds the roles.")]
-    public string RoleClaim { get; init; } = "roles";
 }
 
 /// <summary>Section <c>storage</c>.</summary>

@@ -1,19 +1,25 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.IdentityModel.Tokens;
 using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Hosting;
 
-internal static class SecurityRegistration
+/// <summary>Who is asked who somebody is, and what the policies need.</summary>
+public static class SecurityRegistration
 {
-    public static void AddMonitoringSecurity(this IServiceCollection services, MonitoringConfiguration configuration)
+    /// <summary>How long a provider may take to answer.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    internal static void AddMonitoringSecurity(this IServiceCollection services, MonitoringConfiguration configuration)
     {
         var authentication = services.AddAuthentication(ApiKeyAuthentication.SchemeName)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyAuthentication>(ApiKeyAuthentication.SchemeName, null);
         string[] schemes = [ApiKeyAuthentication.SchemeName];
-        if (configuration.Api.Oidc is { } oidc)
+        if (configuration.Api.Oidc is { Audience.Length: > 0 } oidc)
         {
             const string bearer = "Bearer";
             schemes = [ApiKeyAuthentication.SchemeName, bearer];
@@ -24,6 +30,21 @@ internal static class SecurityRegistration
                 o.MapInboundClaims = false;
                 o.TokenValidationParameters.RoleClaimType = oidc.RoleClaim;
                 o.TokenValidationParameters.NameClaimType = "sub";
+                Strict(o.TokenValidationParameters);
+                o.RequireHttpsMetadata = !oidc.Authority.IsLoopback;
+                o.BackchannelTimeout = s_patience;
+                if (oidc.Grants.Count > 0)
+                {
+                    o.Events = new JwtBearerEvents
+                    {
+                        OnTokenValidated = context =>
+                        {
+                            var user = context.Principal!;
+                            context.Principal = new ClaimsPrincipal(OidcGrants.Identity(oidc, user.FindFirst("sub")?.Value ?? "unknown", OidcGrants.Relevant(oidc, user.Claims), bearer));
+                            return Task.CompletedTask;
+                        },
+                    };
+                }
             });
         }
 
@@ -36,8 +57,13 @@ internal static class SecurityRegistration
         void Require(AuthorizationPolicyBuilder policy, string role) => policy
             .AddAuthenticationSchemes(schemes)
             .RequireAuthenticatedUser()
-            .RequireAssertion(c => HasRole(c.User, role) || HasRole(c.User, Policies.Admin));
+            .RequireAssertion(c => c.User.Has(role));
     }
 
-    private static bool HasRole(ClaimsPrincipal user, string role) => user.IsInRole(role);
+    /// <summary>Signed by a key that the provider publishes, never by a shared secret or by nobody; little patience with clocks.</summary>
+    public static void Strict(TokenValidationParameters parameters)
+    {
+        parameters.ValidAlgorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
+        parameters.ClockSkew = TimeSpan.FromMinutes(1);
+    }
 }

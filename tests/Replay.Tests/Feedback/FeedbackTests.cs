@@ -61,6 +61,21 @@ public sealed class FeedbackTests
     }
 
     [Fact]
+    public async Task Key_for_one_model_says_nothing_about_another()
+    {
+        using var directory = new TemporaryDirectory();
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("labels-of-digits"u8));
+        await using var app = await StartAsync(directory, $"keys: [ {{ name: digits-labels, sha256: \"{hash}\", roles: [ publish ], models: [ digits ] }} ]");
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        client.DefaultRequestHeaders.Add("X-Api-Key", "labels-of-digits");
+        Assert.Equal(HttpStatusCode.OK, await PostAsync(client, "/feedback", """{"model":"digits","eventId":"e1","label":"7"}"""));
+        Assert.Equal(HttpStatusCode.Forbidden, await PostAsync(client, "/feedback", """[{"model":"digits","eventId":"e1","label":"7"},{"model":"flights","eventId":"e1","label":"7"}]"""));
+        Assert.Equal(HttpStatusCode.Forbidden, await PostAsync(client, "/changes", """{"kind":"data","summary":"for everybody"}"""));
+        Assert.Equal(0, (await LabelIndex.ReadAsync(app.Services.GetRequiredService<IEventLog>(), "flights", TestContext.Current.CancellationToken)).Count);
+        Assert.Equal("digits-labels", (await LabelIndex.ReadAsync(app.Services.GetRequiredService<IEventLog>(), "digits", TestContext.Current.CancellationToken)).Find("e1", "", 0)!.Author);
+    }
+
+    [Fact]
     public async Task Python_client_logs_labels_and_lists_incidents()
     {
         using var directory = new TemporaryDirectory();
@@ -117,10 +132,10 @@ public sealed class FeedbackTests
         Assert.Equal("1", (labels.Find(call.Id, call.RequestId, 0) ?? labels.Find(output.Trim(), "", 0))!.Label);
     }
 
-    private static async Task<WebApplication> StartAsync(TemporaryDirectory directory)
+    private static async Task<WebApplication> StartAsync(TemporaryDirectory directory, string api = "")
     {
         var config = directory.File("monitoring.yaml");
-        await File.WriteAllTextAsync(config, "data: data\napi: { listen: [\"http://127.0.0.1:0\"] }\nmodels:\n  - name: digits\n    client: ['metadata:X-Client']\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(config, $"data: data\napi: {{ listen: [\"http://127.0.0.1:0\"], {api} }}\nmodels:\n  - name: digits\n    client: ['metadata:X-Client']\n", TestContext.Current.CancellationToken);
         var app = MonitoringHost.Build(CheckVerb.Load(config, s_modules), s_modules);
         await app.StartAsync(TestContext.Current.CancellationToken);
         await app.Services.GetRequiredService<LogTopics>().Ready;
