@@ -61,7 +61,8 @@ public sealed class ExtractionMonitorTests : IDisposable
         var noise = Enumerable.Range(0, 50).Select(_ => Enumerable.Range(0, Width).Select(_ => random.NextSingle()).ToArray()).ToArray();
         var foreign = natural.Take(200).Select(d => d.Select((v, i) => d[(i % 28 * 28) + (i / 28)]).Reverse().ToArray()).ToArray();
 
-        Assert.Equal(["input distance", "answer entropy", "embedding distance", "hardness"], monitor.Variables.Select(v => v.Name));
+        Assert.Equal(["input distance", "answer entropy", "embedding distance", "hardness", "doubt while training"], monitor.Variables.Where(v => v.Type != VariableType.Bet).Select(v => v.Name));
+        Assert.Equal(5 * StrangeTails.Powers.Length, monitor.Variables.Count(v => v.Type == VariableType.Bet));
         Assert.InRange(await judge.QueriesToAlarmAsync(monitor, Rows(noise, [.. noise.Select(_ => "noise")]), "noise"), 1, 12);
         Assert.InRange(await judge.QueriesToAlarmAsync(monitor, Rows(foreign, [.. foreign.Select(_ => "foreign")]), "foreign"), 1, 60);
         Assert.Equal(int.MaxValue, await judge.QueriesToAlarmAsync(monitor, Rows(natural, [.. natural.Select(_ => "natural")]), "natural"));
@@ -282,9 +283,11 @@ public sealed class ExtractionMonitorTests : IDisposable
             inputs.Add([.. digit.Select(v => Math.Clamp(v + (0.04f * (random.NextSingle() - 0.5f)), 0, 1))]);
         }
 
-        var sink = new Sink();
+        var bets = 0;
+        var sink = new Sink { OnBet = (_, _) => bets++ };
         await FeedAsync(monitor, sink, Rows(inputs, [.. inputs.Select(_ => "scanner")]));
-        Assert.InRange(sink.Observations.Count(o => o.Subject == "scanner"), 8 * monitor.Variables.Count, 10 * monitor.Variables.Count);
+        Assert.InRange(sink.Observations.Count(o => o.Subject == "scanner"), 8 * 3, 10 * 3);
+        Assert.Equal(sink.Observations.Count * StrangeTails.Powers.Length, bets);
 
         // Within their class the medians of ones and of eights are alike; plain distances differ by far more than their spread.
         var clean = Rows(s_population.Value[3_000..5_000]);
@@ -309,11 +312,11 @@ public sealed class ExtractionMonitorTests : IDisposable
             [plain.Outputs(0).ToArray(), plain.Outputs(1).ToArray()],
             [.. Enumerable.Range(0, 6).Select(r => plain.Rows[r] with { Event = r })],
             [.. cohorts.Select(c => new InferenceEvent { Client = new Client { AddressPrefix = c } })]);
-        var sink = new Sink();
+        var sink = new Sink { OnBet = (_, _) => { } };
         await FeedAsync(monitor, sink, rows);
 
         // Three rows of the first cohort come after its second account appeared; the other one has one account only.
-        Assert.Equal(3 * monitor.Variables.Count, sink.Observations.Count(o => o.Subject == "cohort of addresses one"));
+        Assert.Equal(3 * monitor.Variables.Count(v => v.Type != VariableType.Bet), sink.Observations.Count(o => o.Subject == "cohort of addresses one"));
         Assert.DoesNotContain(sink.Observations, o => o.Subject == "cohort of addresses other");
         var details = new FindingDetails();
         monitor.Describe(new AlarmContext(rows, 4, "cohort of addresses one", 0, 20, 10), details);
@@ -322,9 +325,133 @@ public sealed class ExtractionMonitorTests : IDisposable
     }
 
     [Fact]
+    public async Task Twenty_accounts_without_a_common_address_are_seen_together_by_the_queries_they_share()
+    {
+        var options = new QueryPatternOptions { Neighbours = 300 };
+        var kind = new QueryPatternKind(_configuration, _scoring, _kernels);
+        var reference = ReferenceData.Split(Rows(s_population.Value[..600], [.. Enumerable.Range(0, 600).Select(i => "c" + (i % 12))]));
+        var parameters = await kind.FitAsync(new FitContext(s_model, reference, options, 5), CancellationToken.None);
+        var (monitor, second) = (kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5)), kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5)));
+        var judge = await Judge.FitAsync(monitor, reference.Calibration);
+        var (queries, accounts) = (new List<float[]>(), new List<string>());
+        for (var query = 0; query < 300; query++)
+        {
+            var image = s_population.Value[3_000 + query].Reverse().ToArray();
+            queries.Add(image);
+            accounts.Add("account-" + (query % 20));
+            if (query % 3 == 0)
+            {
+                queries.Add(image);
+                accounts.Add("account-" + ((query + 1) % 20));
+            }
+        }
+
+        var rows = Rows(queries, accounts);
+        var cohort = SharedQueries.Cohort + " 0";
+        Assert.InRange(await judge.QueriesToAlarmAsync(monitor, rows, cohort), 1, 150);
+        var details = new FindingDetails();
+        monitor.Describe(new AlarmContext(rows, rows.Count - 1, cohort, 0, 20, 10), details);
+        Assert.InRange(details.Clients.Count, 2, 20);
+        Assert.Contains("together", details.Summary, StringComparison.Ordinal);
+
+        // What a restart finds is what was there.
+        var keys = new List<string>();
+        monitor.State!.TakeDirtyKeys(keys);
+        foreach (var key in keys)
+        {
+            var output = new ArrayBufferWriter<byte>();
+            if (monitor.State.Save(key, output))
+            {
+                second.State!.Restore(key, output.WrittenSpan);
+            }
+        }
+
+        var (expected, actual) = (new List<double>(), new List<double>());
+        var more = Rows(s_population.Value[4_000..4_020], [.. Enumerable.Range(0, 20).Select(i => "account-" + i)]);
+        await FeedAsync(monitor, new Sink { OnBet = (_, log) => expected.Add(log) }, more);
+        await FeedAsync(second, new Sink { OnBet = (_, log) => actual.Add(log) }, more);
+        Assert.Equal(expected, actual);
+        Assert.Equal(2 * 20 * 3 * StrangeTails.Powers.Length, expected.Count);
+    }
+
+    [Fact]
+    public async Task Those_that_a_copy_is_least_sure_of_are_seen_and_a_hundred_inputs_of_one_class_again_and_again_are_not()
+    {
+        var options = new QueryPatternOptions { Checkpoints = ["epoch-01.onnx", "epoch-03.onnx", "epoch-08.onnx", "epoch-30.onnx"], Neighbours = 1_000 };
+        var kind = new QueryPatternKind(_configuration, _scoring, _kernels);
+        var random = new Random(11);
+        var (inputs, clients) = HonestClients(s_population.Value[..3_000], 30, 80, random, once: true);
+        var reference = ReferenceData.Split(Rows(inputs, clients));
+        var parameters = await kind.FitAsync(new FitContext(s_model, reference, options, 5), CancellationToken.None);
+        var monitor = kind.Create(new MonitorContext("q", s_model, options, parameters.Bytes, 5));
+        var judge = await Judge.FitAsync(monitor, reference.Calibration);
+
+        // A thief with a pool of its own: fifty natural queries, then again and again the twenty-five of three hundred that its copy is least sure of.
+        var pool = s_population.Value[3_000..5_500].ToList();
+        var (copy, features) = (new RidgeSums(129, 10), new RandomFeatures(Width, 128, 9, 3));
+        var asked = new List<float[]>();
+        while (asked.Count < 500)
+        {
+            var weights = asked.Count < 50 ? null : copy.Solve(0.01);
+            var offered = Enumerable.Range(0, 300).Select(_ => pool[random.Next(pool.Count)]).Distinct().ToList();
+            foreach (var query in weights is null ? offered.Take(50) : offered.OrderBy(o => Margin(weights, o)).Take(25))
+            {
+                asked.Add(query);
+                pool.Remove(query);
+            }
+
+            var answers = Run(asked)[0];
+            copy = new RidgeSums(129, 10);
+            for (var i = 0; i < asked.Count; i++)
+            {
+                copy.Add(Features(asked[i]), answers.AsSpan(i * 10, 10));
+            }
+        }
+
+        Assert.InRange(await judge.QueriesToAlarmAsync(monitor, Rows(asked, [.. asked.Select(_ => "thief")]), "thief"), 51, 450);
+
+        // A hundred inputs of one class, each time with another grain.
+        var answersOfAll = Run(s_population.Value[3_000..4_500])[0];
+        for (var c = 0; c < 10; c += 3)
+        {
+            var own = Enumerable.Range(0, 1_500).Where(i => System.Numerics.Tensors.TensorPrimitives.IndexOfMax<float>(answersOfAll.AsSpan(i * 10, 10)) == c).Take(100).Select(i => s_population.Value[3_000 + i]).ToArray();
+            var sent = Enumerable.Range(0, 1_500).Select(_ => Array.ConvertAll(own[random.Next(own.Length)], v => Math.Clamp(v + (0.02f * (random.NextSingle() - 0.5f)), 0, 1))).ToArray();
+            Assert.Equal(int.MaxValue, await judge.QueriesToAlarmAsync(monitor, Rows(sent, [.. sent.Select(_ => "one-" + c)]), "one-" + c));
+        }
+
+        double[] Features(float[] input)
+        {
+            var result = new double[129];
+            features.Of(input, result);
+            return result;
+        }
+
+        double Margin(double[] weights, float[] input)
+        {
+            var own = Features(input);
+            var sorted = Enumerable.Range(0, 10).Select(c => System.Numerics.Tensors.TensorPrimitives.Dot<double>(weights.AsSpan(c * 129, 129), own)).OrderDescending().ToArray();
+            return sorted[0] - sorted[1];
+        }
+    }
+
+    [Fact]
+    public async Task State_of_another_form_is_refused_by_name()
+    {
+        var options = new SelfSimilarityOptions();
+        var kind = new SelfSimilarityKind();
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(s_population.Value[..500])), options, 5), CancellationToken.None);
+        var monitor = kind.Create(new MonitorContext("s", s_model, options, parameters.Bytes, 5));
+
+        // A client's last use, then a form that no build has written.
+        var refused = Assert.Throws<InvalidDataException>(() => monitor.State!.Restore("c/one", [1, 77, 0, 0]));
+        Assert.Contains("self-similarity in form 77", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("query-budget", Assert.Throws<InvalidDataException>(() => new QueryBudgetMonitor(new QueryBudgetOptions(), [], 1).State.Restore("c/client one", [1, 77, 0, 0])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_slow_thief_meets_its_budget_retries_cost_nothing_and_old_queries_expire()
     {
-        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Period = TimeSpan.FromDays(2) }, 1);
+        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Period = TimeSpan.FromDays(2) }, null, 1);
         var sink = new Sink();
         var random = new Random(3);
         var model = s_model with { Schema = ModelSchema.Numeric(2), Outputs = [] };
@@ -354,7 +481,7 @@ public sealed class ExtractionMonitorTests : IDisposable
     [Fact]
     public void Twenty_accounts_of_one_cohort_share_a_budget()
     {
-        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Cohort = 200 }, 1);
+        var monitor = new QueryBudgetMonitor(new QueryBudgetOptions { Queries = 100, Cohort = 200 }, null, 1);
         var sink = new Sink();
         var model = s_model with { Schema = ModelSchema.Numeric(1), Outputs = [] };
         for (var query = 0; query < 200; query++)
@@ -413,35 +540,44 @@ public sealed class ExtractionMonitorTests : IDisposable
         }
     }
 
-    /// <summary>What the runtime does with observations per client: urns whose concentration fits the spread between clients, one bank per variable, their mean.</summary>
+    /// <summary>What the runtime does with a client's observations and bets: urns whose concentration fits the spread between clients, one bank per variable, their mean; the mean of the bets; each with half of the budget.</summary>
     private sealed class Judge(IReadOnlyList<(StreamReference Reference, double Concentration)> profile)
     {
+        private const double Level = 2e5;
+
         public static async Task<Judge> FitAsync(IMonitor monitor, RowBatch rows)
         {
-            var sink = new Sink();
+            var sink = new Sink { OnBet = (_, _) => { } };
             await FeedAsync(monitor, sink, rows);
-            return new Judge([.. Enumerable.Range(0, monitor.Variables.Count).Select(v =>
+            return new Judge([.. Enumerable.Range(0, monitor.Variables.Count(v => v.Type != VariableType.Bet)).Select(v =>
             {
                 var observed = sink.Observations.Where(o => o.Variable == v).ToArray();
                 var reference = StreamReference.Numeric(Array.ConvertAll(observed, o => o.Value));
                 var spread = ClientSpread.Fit(reference, [.. observed.GroupBy(o => o.Subject).Select(g => new ClientSample([.. g.Select(o => o.Value)], []))]);
-                return (reference, spread);
+                return (reference, Math.Min(spread, 50));
             })]);
         }
 
         public async Task<int> QueriesToAlarmAsync(IMonitor monitor, RowBatch rows, string client)
         {
-            var sink = new Sink();
-            await FeedAsync(monitor, sink, rows);
             var banks = profile.Select(p => new EvidenceBank(p.Reference, new EvidenceOptions { Concentration = p.Concentration })).ToArray();
-            var per = monitor.Variables.Count;
-            var observed = sink.Observations.Where(o => o.Subject == client).ToArray();
-            for (var i = 0; i < observed.Length; i++)
+            var bets = new double[monitor.Variables.Count - banks.Length];
+            var sink = new Sink { Only = client, OnBet = (variable, log) => bets[variable - banks.Length] = Math.Exp(log) * (bets[variable - banks.Length] + 1) };
+            var scores = await monitor.ScoreAsync(rows, CancellationToken.None);
+            for (int row = 0, draws = 0; row < rows.Count; row++)
             {
-                banks[observed[i].Variable].Update(observed[i].Value, (ulong)i, 0, 1, i);
-                if (i % per == per - 1 && banks.Average(b => b.Value) >= 1e5)
+                sink.Observations.Clear();
+                monitor.Apply(rows, row, scores, sink);
+                var own = sink.Observations.Where(o => o.Subject == client).ToArray();
+                foreach (var (variable, value, _) in own)
                 {
-                    return (i / per) + 1;
+                    banks[variable].Update(value, (ulong)row, 0, 1, row);
+                }
+
+                draws += own.Length > 0 ? 1 : 0;
+                if (banks.Average(b => b.Value) >= Level || bets.Average() >= Level)
+                {
+                    return draws;
                 }
             }
 
@@ -459,7 +595,16 @@ public sealed class ExtractionMonitorTests : IDisposable
 
         public Action<int, double>? OnBet { get; init; }
 
-        public void Bet(int variable, double logIncrement, string subject = "") => (OnBet ?? throw new InvalidOperationException("no bet expected"))(variable, logIncrement);
+        /// <summary>Whose bets count; null for everybody's.</summary>
+        public string? Only { get; init; }
+
+        public void Bet(int variable, double logIncrement, string subject = "")
+        {
+            if (Only is null || Only == subject)
+            {
+                (OnBet ?? throw new InvalidOperationException("no bet expected"))(variable, logIncrement);
+            }
+        }
 
         public void Evidence(string subject, double logEvidence, long sinceOffset, long sinceUnixNano, string client = "") => throw new InvalidOperationException("no evidence expected");
 

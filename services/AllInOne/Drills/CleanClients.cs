@@ -28,7 +28,8 @@ internal sealed class CleanClients
     /// <param name="labels">Class of every input; without it nobody sends one class only.</param>
     /// <param name="renew">Square images are turned, moved and bent a little whenever a client takes one up, as another hand would have drawn them, so that the same few do not come back as nobody's inputs do.</param>
     /// <param name="bend">How far they are bent, in pixels (standard deviation).</param>
-    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null, bool renew = false, double bend = Bend)
+    /// <param name="only">The one habit that all clients have; null for all habits.</param>
+    public CleanClients(IReadOnlyList<float[]> inputs, int seed, int clientsPerHabit = 1, int side = 0, IReadOnlyList<int>? labels = null, bool renew = false, double bend = Bend, string? only = null)
     {
         _renew = renew;
         _bend = renew ? bend : 0;
@@ -36,7 +37,7 @@ internal sealed class CleanClients
         _random = new Random(seed);
         _side = side;
         var classes = labels?.Select((label, i) => (label, i)).GroupBy(l => l.label, l => l.i).OrderBy(g => g.Key).Select(g => g.ToArray()).ToArray() ?? [];
-        var habits = classes.Length > 0 ? s_habits : s_habits[..^1];
+        var habits = only is not null ? [only] : classes.Length > 0 ? s_habits : s_habits[..^1];
         _clients = [.. Enumerable.Range(0, clientsPerHabit * habits.Length).Select(c => new Client(
             $"clean-{habits[c % habits.Length]}-{c / habits.Length}",
             habits[c % habits.Length],

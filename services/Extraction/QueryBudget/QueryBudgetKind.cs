@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using Monitoring.Contracts;
 using Monitoring.Detection;
+using Monitoring.Statistics;
 
 namespace Monitoring.Extraction;
 
@@ -18,8 +21,36 @@ internal sealed class QueryBudgetKind : MonitorKind<QueryBudgetOptions>
 
     public override MonitorScope Scope => MonitorScope.Client;
 
-    protected override ValueTask<FittedParameters> FitAsync(FitContext context, QueryBudgetOptions options, CancellationToken cancellationToken) =>
-        options.Period > TimeSpan.Zero ? ValueTask.FromResult(FittedParameters.None) : throw new FitException("the period of query-budget must be longer than nothing");
+    protected override ValueTask<FittedParameters> FitAsync(FitContext context, QueryBudgetOptions options, CancellationToken cancellationToken)
+    {
+        if (options.Period <= TimeSpan.Zero)
+        {
+            throw new FitException("the period of query-budget must be longer than nothing");
+        }
 
-    protected override IMonitor Create(MonitorContext context, QueryBudgetOptions options) => new QueryBudgetMonitor(options, context.Seed);
+        var all = context.Reference.All;
+        var frequent = SharedQueries.Frequent(all, row => StableHash.Of(MemoryMarshal.AsBytes(all.Input(row)), context.Seed));
+        if (frequent is null)
+        {
+            context.Warn(SharedQueries.TooMuchShared);
+        }
+
+        var bytes = new ArrayBufferWriter<byte>();
+        SharedQueries.WriteFrequent(new CanonicalWriter(bytes), frequent);
+        return ValueTask.FromResult(new FittedParameters(bytes.WrittenMemory));
+    }
+
+    protected override IMonitor Create(MonitorContext context, QueryBudgetOptions options)
+    {
+        // Profiles of earlier builds say nothing about what clients share.
+        if (context.Parameters.IsEmpty)
+        {
+            return new QueryBudgetMonitor(options, null, context.Seed);
+        }
+
+        var reader = new CanonicalReader(context.Parameters.Span);
+        var frequent = SharedQueries.ReadFrequent(ref reader);
+        reader.ExpectEnd();
+        return new QueryBudgetMonitor(options, frequent, context.Seed);
+    }
 }

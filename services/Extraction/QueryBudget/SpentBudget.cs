@@ -7,6 +7,7 @@ namespace Monitoring.Extraction;
 internal sealed class SpentBudget : IClientState<SpentBudget>
 {
     private const int Slices = 32;
+    private const byte Version = 2;
     private readonly long[] _slices = new long[Slices];
     private RecentInputs _recent = new();
     private long _slice = long.MinValue;
@@ -43,6 +44,7 @@ internal sealed class SpentBudget : IClientState<SpentBudget>
 
     public void Write(CanonicalWriter writer)
     {
+        writer.WriteByte(Version);
         writer.WriteSigned(_slice);
         foreach (var slice in _slices)
         {
@@ -54,6 +56,7 @@ internal sealed class SpentBudget : IClientState<SpentBudget>
 
     public static SpentBudget Read(ref CanonicalReader reader)
     {
+        StateVersion.Expect(ref reader, Version, "query-budget");
         var budget = new SpentBudget { _slice = reader.ReadSigned() };
         for (var i = 0; i < Slices; i++)
         {

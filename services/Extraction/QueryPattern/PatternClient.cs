@@ -9,10 +9,14 @@ namespace Monitoring.Extraction;
 internal sealed class PatternClient : IClientState<PatternClient>
 {
     private const int Compared = 4;
+    private const byte Version = 2;
     private readonly List<Half> _last = [];
     private int _next;
 
     public RecentInputs Recent { get; private set; } = new();
+
+    /// <summary>How often each number fell into each bin, numbers × <see cref="StrangeTails.Bins"/>; empty before the first.</summary>
+    public long[] Counts { get; set; } = [];
 
     /// <summary>True for a query that counts: not one of the last inputs, and no version of one of the last four that counted.</summary>
     /// <param name="hash">Keyed hash of the input.</param>
@@ -54,14 +58,28 @@ internal sealed class PatternClient : IClientState<PatternClient>
 
     public void Write(CanonicalWriter writer)
     {
+        writer.WriteByte(Version);
         Recent.Write(writer);
+        writer.WriteCount(Counts.Length);
+        foreach (var count in Counts)
+        {
+            writer.WriteCount(count);
+        }
+
         writer.WriteCount(_next);
         writer.WriteBytes(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_last)));
     }
 
     public static PatternClient Read(ref CanonicalReader reader)
     {
-        var client = new PatternClient { Recent = RecentInputs.Read(ref reader), _next = checked((int)reader.ReadCount()) };
+        StateVersion.Expect(ref reader, Version, "query-pattern");
+        var client = new PatternClient { Recent = RecentInputs.Read(ref reader), Counts = new long[reader.ReadLength(1)] };
+        for (var i = 0; i < client.Counts.Length; i++)
+        {
+            client.Counts[i] = reader.ReadCount();
+        }
+
+        client._next = checked((int)reader.ReadCount());
         var values = MemoryMarshal.Cast<byte, Half>(reader.ReadBytes());
         if (values.Length % Projection.Width != 0 || values.Length > Compared * Projection.Width || client._next >= Compared)
         {

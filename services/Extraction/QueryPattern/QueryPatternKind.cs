@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Monitoring.Contracts;
 using Monitoring.Detection;
 using Monitoring.Hosting.Configuration;
@@ -22,7 +23,7 @@ internal sealed class QueryPatternKind(LoadedConfiguration configuration, Scorin
 
     public override MonitorScope Scope => MonitorScope.Client;
 
-    protected override ValueTask<FittedParameters> FitAsync(FitContext context, QueryPatternOptions options, CancellationToken cancellationToken)
+    protected override async ValueTask<FittedParameters> FitAsync(FitContext context, QueryPatternOptions options, CancellationToken cancellationToken)
     {
         var fit = context.Reference.Fit;
         if (fit.Count < 50)
@@ -48,12 +49,21 @@ internal sealed class QueryPatternKind(LoadedConfiguration configuration, Scorin
             kept.HasOutput(embedding) ? new Matrix<float>(kept.Outputs(embedding), kept.Count, context.Model.Outputs[embedding].Width) : null,
             scales,
             VersionOf(context, kept, scales),
-            []);
+            [],
+            [],
+            options.Cohorts ? SharedQueries.Frequent(context.Reference.All, row => StableHash.Of(MemoryMarshal.AsBytes(context.Reference.All.Input(row)), context.Seed)) : null);
+        if (options.Cohorts && draft.Frequent is null)
+        {
+            context.Warn(SharedQueries.TooMuchShared);
+        }
+
         var checkpoints = options.Checkpoints.Select(Load).ToArray();
         try
         {
             var monitor = new QueryPatternMonitor(context.Model, draft, kernels, checkpoints, options, context.Seed);
-            return ValueTask.FromResult(new FittedParameters((draft with { Within = monitor.FitWithin(kept, cancellationToken) }).ToBytes()));
+            draft = draft with { Within = monitor.FitWithin(kept, cancellationToken) };
+            monitor = new QueryPatternMonitor(context.Model, draft, kernels, checkpoints, options, context.Seed);
+            return new FittedParameters((draft with { Tails = await monitor.FitTailsAsync(context.Reference.Calibration, cancellationToken).ConfigureAwait(false) }).ToBytes());
         }
         finally
         {

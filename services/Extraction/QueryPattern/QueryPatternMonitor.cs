@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Monitoring.Detection;
@@ -6,8 +7,9 @@ using Monitoring.Scoring;
 namespace Monitoring.Extraction;
 
 /// <summary>
-/// Hardness over training checkpoints (A. Sadeghzadeh et al., "HODA", 2021), entropy of the answer, and distances to the nearest clean input and embedding, each observed per client; the runtime's urn carries the
-/// spread between honest clients and averages the four.
+/// Numbers of a query that tell a thief's from an honest client's: distances to the nearest clean input and embedding, entropy of the answer, and, from the model's checkpoints during training, hardness (A. Sadeghzadeh et al., "HODA", 2021,
+/// by the confidence of S. Swayamdipta et al., "Dataset Cartography", EMNLP 2020, instead of the last change of the answer) and doubt. Each is observed per client, for the runtime's urn that carries the spread between honest clients and learns
+/// what the client does, and bet on by <see cref="StrangeTails"/>, which need not learn.
 /// </summary>
 internal sealed class QueryPatternMonitor : IMonitor
 {
@@ -15,9 +17,15 @@ internal sealed class QueryPatternMonitor : IMonitor
     private const string AnswerEntropy = "answer entropy";
     private const string EmbeddingDistance = "embedding distance";
     private const string Hard = "hardness";
+    private const string Doubt = "doubt while training";
+
+    /// <summary>Probabilities below are all the same "no".</summary>
+    private const float LeastProbability = 1e-6f;
 
     /// <summary>Entropies below, in nats, are all the same certainty.</summary>
     private const double LeastEntropy = 1e-4;
+
+    private const int FittedAtOnce = 1_000;
 
     /// <summary>Neighbours looked at when the reference is compared with itself: an input and its versions.</summary>
     private const int Candidates = 8;
@@ -27,6 +35,8 @@ internal sealed class QueryPatternMonitor : IMonitor
     private readonly ScoringKernels _kernels;
     private readonly IReadOnlyList<ScoringModel> _checkpoints;
     private readonly ClientTable<PatternClient> _clients;
+    private readonly string[] _numbers;
+    private readonly SharedQueries? _shared;
     private readonly ulong _seed;
     private readonly Projection _projection;
     private readonly bool _cohorts;
@@ -43,6 +53,8 @@ internal sealed class QueryPatternMonitor : IMonitor
         _seed = seed;
         _projection = new Projection(parameters.Scales, seed);
         _cohorts = options.Cohorts;
+        _shared = options.Cohorts && parameters.Frequent is not null ? new SharedQueries(parameters.Frequent) : null;
+        State = new ClientsAndCohorts(_clients, _shared);
         _probabilities = model.IndexOf(OutputRole.Probabilities);
         _embedding = model.IndexOf(OutputRole.Embedding);
         var names = new List<string> { InputDistance };
@@ -59,24 +71,30 @@ internal sealed class QueryPatternMonitor : IMonitor
         if (checkpoints.Count > 0)
         {
             names.Add(Hard);
+            names.Add(Doubt);
         }
 
-        Variables = [.. names.Select(n => new Variable(n) { Group = n, PerSubject = true, EveryRow = true })];
+        _numbers = [.. names];
+        Variables =
+        [
+            .. names.Select(n => new Variable(n) { Group = n, PerSubject = true, EveryRow = true }),
+            .. names.SelectMany(n => StrangeTails.Powers.Select(p => new Variable(string.Create(CultureInfo.InvariantCulture, $"{n} stranger than usual, {p:0.#}")) { Type = VariableType.Bet, Group = n, PerSubject = true, EveryRow = true })),
+        ];
     }
 
     public IReadOnlyList<Variable> Variables { get; }
 
-    public IMonitorState State => _clients;
+    public IMonitorState State { get; }
 
     public ValueTask<MonitorScores> ScoreAsync(RowBatch rows, CancellationToken cancellationToken)
     {
-        var scores = new PatternScores(rows.Count, Variables.Count);
-        for (var variable = 0; variable < Variables.Count; variable++)
+        var scores = new PatternScores(rows.Count, _numbers.Length);
+        var numbers = Numbers(rows, leaveOut: false, cancellationToken);
+        for (var number = 0; number < numbers.Length; number++)
         {
-            var values = Values(variable, rows, leaveOut: false, cancellationToken);
             for (var row = 0; row < rows.Count; row++)
             {
-                scores.Values[(row * scores.Columns) + variable] = values.Length == 0 ? float.NaN : _parameters.Within[variable].Of(values[row], rows.PredictedClass(row));
+                scores.Values[(row * scores.Columns) + number] = numbers[number].Length == 0 ? float.NaN : _parameters.Within[number].Of(numbers[number][row], rows.PredictedClass(row));
             }
         }
 
@@ -92,11 +110,45 @@ internal sealed class QueryPatternMonitor : IMonitor
     internal IReadOnlyList<WithinClass> FitWithin(RowBatch neighbours, CancellationToken cancellationToken)
     {
         var classes = Enumerable.Range(0, neighbours.Count).Select(neighbours.PredictedClass).ToArray();
-        return [.. Enumerable.Range(0, Variables.Count).Select(v =>
+        return [.. Numbers(neighbours, leaveOut: true, cancellationToken).Select(values => WithinClass.Fit(values, classes))];
+    }
+
+    /// <summary>How strange clean queries are that nothing was fitted on, those that count of each client.</summary>
+    internal async ValueTask<IReadOnlyList<StrangeTails>> FitTailsAsync(RowBatch clean, CancellationToken cancellationToken)
+    {
+        var values = _numbers.Select(_ => new List<float>()).ToArray();
+        var (classes, names) = (new List<int>(), new List<string>());
+        var clients = new Dictionary<string, PatternClient>(StringComparer.Ordinal);
+        for (var start = 0; start < clean.Count; start += FittedAtOnce)
         {
-            var values = Values(v, neighbours, leaveOut: true, cancellationToken);
-            return Variables[v].Name == Hard ? WithinClass.OfLevels(values, classes, _checkpoints.Count) : WithinClass.OfNumbers(values, classes);
-        })];
+            var rows = clean.Slice(start, Math.Min(FittedAtOnce, clean.Count - start));
+            var scores = (PatternScores)await ScoreAsync(rows, cancellationToken).ConfigureAwait(false);
+            for (var row = 0; row < rows.Count; row++)
+            {
+                var name = rows.Rows[row].Client;
+                if (name.Length > 0)
+                {
+                    if (!clients.TryGetValue(name, out var client))
+                    {
+                        clients.Add(name, client = new PatternClient());
+                    }
+
+                    if (!client.Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed), scores.Projected(row), _parameters.Version))
+                    {
+                        continue;
+                    }
+                }
+
+                names.Add(name);
+                classes.Add(rows.PredictedClass(row));
+                for (var number = 0; number < values.Length; number++)
+                {
+                    values[number].Add(scores.Values[(row * scores.Columns) + number]);
+                }
+            }
+        }
+
+        return [.. values.Select(v => StrangeTails.Fit(v, classes, names))];
     }
 
     public void Apply(RowBatch rows, int row, MonitorScores scores, IObservationSink sink)
@@ -106,21 +158,27 @@ internal sealed class QueryPatternMonitor : IMonitor
         var projected = ((PatternScores)scores).Projected(row);
 
         // Rows without a client calibrate (a reference from a file names none); the runtime blames nobody for them.
-        if (info.Client.Length == 0 || _clients.Touch(info.Client).Admit(hash, projected, _parameters.Version))
+        var client = info.Client.Length == 0 ? null : _clients.Touch(info.Client);
+        if (client is null || client.Admit(hash, projected, _parameters.Version))
         {
-            Observe(row, info.Client, scores, sink);
+            Observe(rows, row, info.Client, client, scores, sink);
         }
 
         // Accounts of one address prefix or key family that ask together are one more subject.
         var caller = _cohorts && info.Client.Length > 0 && info.Event < rows.Events.Count ? rows.Events[info.Event].Client : null;
         if (caller?.AddressPrefix is { Length: > 0 } prefix)
         {
-            ObserveCohort(row, "cohort of addresses " + prefix, info.Client, hash, projected, scores, sink);
+            ObserveCohort(rows, row, "cohort of addresses " + prefix, info.Client, hash, projected, scores, sink);
         }
 
         if (caller?.KeyFamily is { Length: > 0 } family)
         {
-            ObserveCohort(row, "cohort of keys " + family, info.Client, hash, projected, scores, sink);
+            ObserveCohort(rows, row, "cohort of keys " + family, info.Client, hash, projected, scores, sink);
+        }
+
+        if (info.Client.Length > 0 && _shared?.Take(hash, info.Client) is { } number)
+        {
+            ObserveCohort(rows, row, string.Create(CultureInfo.InvariantCulture, $"{SharedQueries.Cohort} {number}"), info.Client, hash, projected, scores, sink);
         }
     }
 
@@ -129,41 +187,81 @@ internal sealed class QueryPatternMonitor : IMonitor
         if (_clients.Find(alarm.Subject) is { } client)
         {
             var who = client.Recent.Accounts.Count > 0 ? $"The {client.Recent.Accounts.Count} accounts of the {alarm.Subject} together: their" : $"Client {alarm.Subject}'s";
-            details.Summary = $"{who} {client.Recent.Queries} distinct queries are not what honest clients ask, most in {Variables[Math.Max(0, alarm.Variable)].Name}: someone may be copying the model";
+            details.Summary = $"{who} {client.Recent.Queries} distinct queries are not what honest clients ask, most in {Variables[Math.Max(0, alarm.Variable)].Group}: someone may be copying the model";
             details.Measures["queries"] = client.Recent.Queries;
             details.Clients.AddRange(client.Recent.Accounts);
         }
     }
 
-    private void ObserveCohort(int row, string cohort, string client, ulong hash, ReadOnlySpan<float> projected, MonitorScores scores, IObservationSink sink)
+    private void ObserveCohort(RowBatch rows, int row, string cohort, string client, ulong hash, ReadOnlySpan<float> projected, MonitorScores scores, IObservationSink sink)
     {
         var members = _clients.Touch(cohort);
 
         // One account alone is judged under its own name.
         if (members.Recent.Join(client) > 1 && members.Admit(hash, projected, _parameters.Version))
         {
-            Observe(row, cohort, scores, sink);
+            Observe(rows, row, cohort, members, scores, sink);
         }
     }
 
-    private static void Observe(int row, string subject, MonitorScores scores, IObservationSink sink)
+    private void Observe(RowBatch rows, int row, string subject, PatternClient? client, MonitorScores scores, IObservationSink sink)
     {
-        for (var variable = 0; variable < scores.Columns; variable++)
+        for (var number = 0; number < _numbers.Length; number++)
         {
-            sink.Observe(variable, scores.Values[(row * scores.Columns) + variable], subject);
+            sink.Observe(number, scores.Values[(row * scores.Columns) + number], subject);
+        }
+
+        if (client is null || _parameters.Tails.Count == 0)
+        {
+            return;
+        }
+
+        if (client.Counts.Length == 0)
+        {
+            client.Counts = new long[_numbers.Length * StrangeTails.Bins];
+        }
+
+        for (var number = 0; number < _numbers.Length; number++)
+        {
+            var value = scores.Values[(row * scores.Columns) + number];
+            if (!float.IsFinite(value))
+            {
+                continue;
+            }
+
+            var tails = _parameters.Tails[number];
+            var counts = client.Counts.AsSpan(number * StrangeTails.Bins, StrangeTails.Bins);
+            var bin = tails.BinOf(value, rows.PredictedClass(row));
+            var draws = 0L;
+            foreach (var count in counts)
+            {
+                draws += count;
+            }
+
+            for (var power = 0; power < StrangeTails.Powers.Length; power++)
+            {
+                sink.Bet(_numbers.Length + (number * StrangeTails.Powers.Length) + power, tails.Increment(power, bin, counts[bin], draws), subject);
+            }
+
+            counts[bin]++;
         }
     }
 
-    /// <summary>One number of every row; empty where the rows do not carry what it is made of.</summary>
-    private float[] Values(int variable, RowBatch rows, bool leaveOut, CancellationToken cancellationToken) => Variables[variable].Name switch
+    /// <summary>The numbers of every row, in the order of their names; empty where the rows do not carry what one is made of.</summary>
+    private float[][] Numbers(RowBatch rows, bool leaveOut, CancellationToken cancellationToken)
     {
-        InputDistance => Nearest(QueryPatternParameters.Scale(rows.Inputs, rows.Count, _parameters.Scales), _parameters.Inputs, leaveOut, cancellationToken),
-        AnswerEntropy => rows.HasOutput(_probabilities) ? [.. Enumerable.Range(0, rows.Count).Select(r => LogEntropy(rows.Output(_probabilities, r)))] : [],
-        EmbeddingDistance => rows.HasOutput(_embedding)
-            ? Nearest(new Matrix<float>(rows.Outputs(_embedding), rows.Count, rows.Model.Outputs[_embedding].Width), _parameters.Embeddings!.Value, leaveOut, cancellationToken)
-            : [],
-        _ => Hardness(rows, cancellationToken),
-    };
+        var (hardness, doubt) = _checkpoints.Count > 0 ? WhileTraining(rows, cancellationToken) : ([], []);
+        return [.. _numbers.Select(number => number switch
+        {
+            InputDistance => Nearest(QueryPatternParameters.Scale(rows.Inputs, rows.Count, _parameters.Scales), _parameters.Inputs, leaveOut, cancellationToken),
+            AnswerEntropy => rows.HasOutput(_probabilities) ? [.. Enumerable.Range(0, rows.Count).Select(r => LogEntropy(rows.Output(_probabilities, r)))] : [],
+            EmbeddingDistance => rows.HasOutput(_embedding)
+                ? Nearest(new Matrix<float>(rows.Outputs(_embedding), rows.Count, rows.Model.Outputs[_embedding].Width), _parameters.Embeddings!.Value, leaveOut, cancellationToken)
+                : [],
+            Hard => hardness,
+            _ => doubt,
+        })];
+    }
 
     /// <summary>Logarithm of the entropy of probabilities in nats: sure answers differ by factors.</summary>
     private static float LogEntropy(ReadOnlySpan<float> probabilities)
@@ -205,37 +303,40 @@ internal sealed class QueryPatternMonitor : IMonitor
         return nearest;
     }
 
-    /// <summary>The first checkpoint from which on all give the last one's answer, 0 to their number − 1.</summary>
-    private float[] Hardness(RowBatch rows, CancellationToken cancellationToken)
+    /// <summary>
+    /// Means over the checkpoints: −ln of the probability that each gave to the last one's answer (how hard it was to learn), and −ln of the greatest probability that it gave to any (how unsure a model with less training is of it, as a
+    /// thief's copy is, which asks about just that).
+    /// </summary>
+    private (float[] Hardness, float[] Doubt) WhileTraining(RowBatch rows, CancellationToken cancellationToken)
     {
-        var hardness = new float[rows.Count];
-        var final = Array.Empty<int>();
-        var settled = Enumerable.Repeat(true, rows.Count).ToArray();
+        var (hardness, doubt) = (new float[rows.Count], new float[rows.Count]);
+        var final = new int[rows.Count];
         for (var checkpoint = _checkpoints.Count - 1; checkpoint >= 0; checkpoint--)
         {
             var model = _checkpoints[checkpoint];
             long[] shape = [rows.Count, .. model.Inputs[0].Shape.Skip(1)];
-            var answers = model.Run([ScoringTensor.Create(model.Inputs[0].Name, rows.Inputs, shape)], [model.Outputs[0].Name], cancellationToken)[0].AsSpan<float>();
+            var answers = model.Run([ScoringTensor.Create(model.Inputs[0].Name, rows.Inputs, shape)], [model.Outputs[0].Name], cancellationToken)[0].AsSpan<float>().ToArray();
             var width = answers.Length / Math.Max(1, rows.Count);
-            var labels = new int[rows.Count];
-            for (var row = 0; row < labels.Length; row++)
+            for (var row = 0; row < rows.Count; row++)
             {
-                labels[row] = TensorPrimitives.IndexOfMax(answers.Slice(row * width, width));
-            }
-
-            final = final.Length == 0 ? labels : final;
-            for (var row = 0; row < labels.Length; row++)
-            {
-                settled[row] &= labels[row] == final[row];
-                if (settled[row])
+                var answer = answers.AsSpan(row * width, width);
+                if (!AreProbabilities(answer))
                 {
-                    hardness[row] = checkpoint;
+                    TensorPrimitives.SoftMax<float>(answer, answer);
                 }
+
+                var greatest = TensorPrimitives.IndexOfMax<float>(answer);
+                final[row] = checkpoint == _checkpoints.Count - 1 ? greatest : final[row];
+                hardness[row] -= MathF.Log(Math.Max(answer[final[row]], LeastProbability)) / _checkpoints.Count;
+                doubt[row] -= MathF.Log(Math.Max(answer[greatest], LeastProbability)) / _checkpoints.Count;
             }
         }
 
-        return hardness;
+        return (hardness, doubt);
     }
+
+    /// <summary>Some models end before the softmax.</summary>
+    private static bool AreProbabilities(ReadOnlySpan<float> answer) => TensorPrimitives.Min(answer) >= 0 && Math.Abs(TensorPrimitives.Sum(answer) - 1) < 0.01f;
 
     /// <summary>Numbers within the class, and the inputs projected.</summary>
     private sealed class PatternScores(int rows, int columns) : MonitorScores(rows, columns)

@@ -12,7 +12,7 @@ public sealed record QueryPatternOptions
     [Range(50, 20_000), Description("Clean inputs kept as neighbours.")]
     public int Neighbours { get; init; } = 2_000;
 
-    [Description("Watch the accounts of one address prefix or key family together too, from the second account on.")]
+    [Description("Watch the accounts of one address prefix, of one key family, or that send the same inputs together too, from the second account on.")]
     public bool Cohorts { get; init; } = true;
 
     [Range(100, 10_000_000), Description("Clients watched at once; beyond, the one silent longest is forgotten and counted.")]

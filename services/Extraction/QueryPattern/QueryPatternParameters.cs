@@ -11,9 +11,11 @@ namespace Monitoring.Extraction;
 /// <param name="Scales">Factor on every column, so that miles do not drown weekdays: 1 for images, 1/standard deviation for rows, 0 for a constant column.</param>
 /// <param name="Version">Projected distance up to which a query is a version of another one.</param>
 /// <param name="Within">What clean queries of each class have, per variable; empty while that is being found out.</param>
-internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales, double Version, IReadOnlyList<WithinClass> Within)
+/// <param name="Tails">How strange clean queries are, per number; empty while that is being found out.</param>
+/// <param name="Frequent">Keyed hashes of inputs that several of the profile's clients sent; null where clients share too much to be linked by it.</param>
+internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales, double Version, IReadOnlyList<WithinClass> Within, IReadOnlyList<StrangeTails> Tails, IReadOnlyList<ulong>? Frequent)
 {
-    private const byte Format = 3;
+    private const byte Format = 4;
 
     /// <summary>Rows in units of the columns' spread; values that are not finite count as 0.</summary>
     public static Matrix<float> Scale(ReadOnlyMemory<float> inputs, int rows, float[] scales)
@@ -53,6 +55,13 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
             within.Write(writer);
         }
 
+        writer.WriteCount(Tails.Count);
+        foreach (var tails in Tails)
+        {
+            tails.Write(writer);
+        }
+
+        SharedQueries.WriteFrequent(writer, Frequent);
         return output.WrittenMemory;
     }
 
@@ -74,8 +83,15 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
             within[i] = WithinClass.Read(ref reader);
         }
 
+        var tails = new StrangeTails[reader.ReadLength(3)];
+        for (var i = 0; i < tails.Length; i++)
+        {
+            tails[i] = StrangeTails.Read(ref reader);
+        }
+
+        var frequent = SharedQueries.ReadFrequent(ref reader);
         reader.ExpectEnd();
-        return new QueryPatternParameters(inputs, embeddings, scales, version, within);
+        return new QueryPatternParameters(inputs, embeddings, scales, version, within, tails, frequent);
     }
 
     private static void Write(CanonicalWriter writer, Matrix<float> matrix)

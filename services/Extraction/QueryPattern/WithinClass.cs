@@ -3,115 +3,91 @@ using Monitoring.Statistics;
 namespace Monitoring.Extraction;
 
 /// <summary>
-/// A number of a query against what clean queries with the same answer have (RUNTIME.md 6: within the predicted class): thin ones lie close together and are easy, and a client that honestly sends nothing else is no thief.
-/// Continuous numbers become (value − median)/(four tenths of the distance between the 10 % and the 90 % point), levels the surprise −ln P(at least this level). Classes with few clean queries are taken together.
+/// A number of a query against what clean queries with the same answer have (RUNTIME.md 6: within the predicted class): thin ones lie close together and are easy, and a client that honestly sends nothing else is no thief. It becomes its rank
+/// among them, 0 to 1, by equal steps of their distribution; what lies outside of all of them goes on to −½ and 1½, in its order. Classes with few clean queries are taken together.
 /// </summary>
 internal sealed class WithinClass
 {
     private const int LeastQueries = 30;
+    private const int Steps = 40;
 
-    /// <summary>A class's own spread counts from this part of everybody's on.</summary>
-    private const float LeastSpread = 0.25f;
+    /// <summary>Per class, and at last for all together: <see cref="Steps"/> + 1 quantiles.</summary>
+    private readonly float[] _knots;
 
-    /// <summary>Per class, and at last for all together.</summary>
-    private readonly float[] _medians;
-    private readonly float[] _spreads;
+    private WithinClass(float[] knots) => _knots = knots;
 
-    /// <summary>Classes × levels of surprise; empty for continuous numbers.</summary>
-    private readonly float[] _surprise;
-
-    private WithinClass(float[] medians, float[] spreads, float[] surprise)
-    {
-        _medians = medians;
-        _spreads = spreads;
-        _surprise = surprise;
-    }
-
-    private int Classes => _medians.Length - 1;
+    private int Classes => (_knots.Length / (Steps + 1)) - 1;
 
     /// <param name="values">Of clean queries; those that are not finite are left out.</param>
     /// <param name="classes">Their predicted classes; −1 for none.</param>
-    public static WithinClass OfNumbers(IReadOnlyList<float> values, IReadOnlyList<int> classes)
+    public static WithinClass Fit(IReadOnlyList<float> values, IReadOnlyList<int> classes)
     {
-        var groups = Group(values, classes);
-        var (medians, spreads) = (new float[groups.Length], new float[groups.Length]);
-        for (var group = groups.Length - 1; group >= 0; group--)
+        var groups = classes.DefaultIfEmpty(-1).Max() + 2;
+        var knots = new float[groups * (Steps + 1)];
+        for (var group = groups - 1; group >= 0; group--)
         {
-            var sorted = groups[group].Length >= LeastQueries || group == groups.Length - 1 ? groups[group] : groups[^1];
-            Array.Sort(sorted);
-            medians[group] = sorted.Length == 0 ? 0 : sorted[sorted.Length / 2];
-            var spread = sorted.Length == 0 ? 1 : 0.4f * (sorted[(int)(0.9 * (sorted.Length - 1))] - sorted[(int)(0.1 * (sorted.Length - 1))]);
-            spreads[group] = group == groups.Length - 1 ? (spread > 0 ? spread : 1) : Math.Max(spread, LeastSpread * spreads[^1]);
-        }
-
-        return new WithinClass(medians, spreads, []);
-    }
-
-    /// <param name="values">Levels, 0 to <paramref name="levels"/> − 1, of clean queries.</param>
-    /// <param name="classes">Their predicted classes; −1 for none.</param>
-    /// <param name="levels">Number of levels.</param>
-    public static WithinClass OfLevels(IReadOnlyList<float> values, IReadOnlyList<int> classes, int levels)
-    {
-        var groups = Group(values, classes);
-        var surprise = new float[groups.Length * levels];
-        for (var group = 0; group < groups.Length; group++)
-        {
-            var of = groups[group].Length >= LeastQueries ? groups[group] : groups[^1];
-            for (var level = 0; level < levels; level++)
+            float[] sorted = [.. Enumerable.Range(0, values.Count).Where(i => float.IsFinite(values[i]) && (group == groups - 1 || classes[i] == group)).Select(i => values[i]).Order()];
+            var own = knots.AsSpan(group * (Steps + 1), Steps + 1);
+            if (sorted.Length < LeastQueries && group < groups - 1)
             {
-                surprise[(group * levels) + level] = level == 0 ? 0 : -MathF.Log((of.Count(v => v >= level) + 1f) / (of.Length + 1f));
+                knots.AsSpan((groups - 1) * (Steps + 1)).CopyTo(own);
+                continue;
+            }
+
+            for (var step = 0; step < own.Length && sorted.Length > 0; step++)
+            {
+                own[step] = sorted[(int)Math.Round(step / (double)Steps * (sorted.Length - 1))];
             }
         }
 
-        return new WithinClass(new float[groups.Length], [.. Enumerable.Repeat(1f, groups.Length)], surprise);
+        return new WithinClass(knots);
     }
 
-    /// <summary>The value within its class; NaN stays NaN.</summary>
+    /// <summary>The rank within its class; NaN stays NaN.</summary>
     public float Of(float value, int predicted)
     {
         var group = predicted >= 0 && predicted < Classes ? predicted : Classes;
-        if (_surprise.Length == 0 || !float.IsFinite(value))
+        var knots = _knots.AsSpan(group * (Steps + 1), Steps + 1);
+        if (float.IsNaN(value))
         {
-            return (value - _medians[group]) / _spreads[group];
+            return value;
         }
 
-        var levels = _surprise.Length / _medians.Length;
-        return _surprise[(group * levels) + (int)Math.Clamp(value, 0, levels - 1)];
+        if (value < knots[0])
+        {
+            return -Beyond(knots[0] - value, knots);
+        }
+
+        if (value > knots[^1])
+        {
+            return 1 + Beyond(value - knots[^1], knots);
+        }
+
+        // Numbers that are often the same have the middle of their steps.
+        var (below, upTo) = (0, 0);
+        foreach (var knot in knots)
+        {
+            below += knot < value ? 1 : 0;
+            upTo += knot <= value ? 1 : 0;
+        }
+
+        return upTo > below
+            ? (below + upTo - 1) / (2f * Steps)
+            : (below - 1 + ((value - knots[below - 1]) / (knots[below] - knots[below - 1]))) / Steps;
     }
 
-    public void Write(CanonicalWriter writer)
-    {
-        writer.WriteDoubles(Array.ConvertAll(_medians, v => (double)v));
-        writer.WriteDoubles(Array.ConvertAll(_spreads, v => (double)v));
-        writer.WriteDoubles(Array.ConvertAll(_surprise, v => (double)v));
-    }
+    public void Write(CanonicalWriter writer) => writer.WriteDoubles(Array.ConvertAll(_knots, v => (double)v));
 
     public static WithinClass Read(ref CanonicalReader reader)
     {
-        var within = new WithinClass(Floats(reader.ReadDoubles()), Floats(reader.ReadDoubles()), Floats(reader.ReadDoubles()));
-        return within._medians.Length > 0 && within._spreads.Length == within._medians.Length && within._surprise.Length % within._medians.Length == 0
-            ? within
-            : throw new InvalidDataException("values within classes of impossible size");
-
-        static float[] Floats(double[] values) => Array.ConvertAll(values, v => (float)v);
+        var knots = Array.ConvertAll(reader.ReadDoubles(), v => (float)v);
+        return knots.Length > 0 && knots.Length % (Steps + 1) == 0 ? new WithinClass(knots) : throw new InvalidDataException("values within classes of impossible size");
     }
 
-    /// <summary>Finite values of every class, and at last all of them.</summary>
-    private static float[][] Group(IReadOnlyList<float> values, IReadOnlyList<int> classes)
+    /// <summary>0 to ½, in units of half of the distribution.</summary>
+    private static float Beyond(float distance, ReadOnlySpan<float> knots)
     {
-        var groups = Enumerable.Range(0, classes.DefaultIfEmpty(-1).Max() + 2).Select(_ => new List<float>()).ToArray();
-        for (var i = 0; i < values.Count; i++)
-        {
-            if (float.IsFinite(values[i]))
-            {
-                groups[^1].Add(values[i]);
-                if (classes[i] >= 0)
-                {
-                    groups[classes[i]].Add(values[i]);
-                }
-            }
-        }
-
-        return [.. groups.Select(g => g.ToArray())];
+        var unit = Math.Max(knots[3 * Steps / 4] - knots[Steps / 4], 1e-6f);
+        return float.IsInfinity(distance) ? 0.5f : 0.5f * distance / (distance + unit);
     }
 }

@@ -8,6 +8,7 @@ namespace Monitoring.Extraction;
 /// <summary>One client's last distinct queries, projected, and how many lay around an earlier one.</summary>
 internal sealed class QueryHistory : IClientState<QueryHistory>
 {
+    private const byte Version = 2;
     private readonly List<Half> _projected = [];
     private int _next;
 
@@ -60,6 +61,7 @@ internal sealed class QueryHistory : IClientState<QueryHistory>
 
     public void Write(CanonicalWriter writer)
     {
+        writer.WriteByte(Version);
         Recent.Write(writer);
         writer.WriteCount(Draws);
         writer.WriteCount(Near);
@@ -69,6 +71,7 @@ internal sealed class QueryHistory : IClientState<QueryHistory>
 
     public static QueryHistory Read(ref CanonicalReader reader)
     {
+        StateVersion.Expect(ref reader, Version, "self-similarity");
         var history = new QueryHistory { Recent = RecentInputs.Read(ref reader), Draws = reader.ReadCount(), Near = reader.ReadCount(), _next = checked((int)reader.ReadCount()) };
         var values = MemoryMarshal.Cast<byte, Half>(reader.ReadBytes());
         if (values.Length % Projection.Width != 0)

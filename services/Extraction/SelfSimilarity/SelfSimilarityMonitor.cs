@@ -12,6 +12,11 @@ internal sealed class SelfSimilarityMonitor : IMonitor
 {
     private static readonly double[] s_rates = [0.2, 0.5, 0.95];
 
+    /// <summary>
+    /// Who has a few hundred inputs and sends them again, each time a little changed, has the more of them remembered the longer it goes on: its share grows, and lies above its own mean so far by up to this factor (docs/adr/0096).
+    /// </summary>
+    private const double Growth = 1.5;
+
     private readonly SelfSimilarityOptions _options;
     private readonly SelfSimilarityParameters _parameters;
     private readonly Projection _projection;
@@ -74,7 +79,7 @@ internal sealed class SelfSimilarityMonitor : IMonitor
         }
 
         var near = distance <= _parameters.NearOf(rows.PredictedClass(row));
-        var honest = Math.Max(_parameters.Share, ((_parameters.Concentration * _parameters.Share) + history.Near) / (_parameters.Concentration + history.Draws));
+        var honest = Math.Min(1, Math.Max(_parameters.Share, ((_parameters.Concentration * _parameters.Share) + (Growth * history.Near)) / (_parameters.Concentration + history.Draws)));
         for (var rate = 0; rate < s_rates.Length; rate++)
         {
             var (q, increment) = (s_rates[rate], 0.0);

@@ -6,6 +6,8 @@ namespace Monitoring.Extraction;
 /// <summary>What is kept of one client's queries and answers.</summary>
 internal sealed class FidelityClient : IClientState<FidelityClient>
 {
+    private const byte Version = 2;
+
     public RecentInputs Recent { get; private set; } = new();
 
     /// <summary>Regression on features of the input; null before the first query.</summary>
@@ -19,6 +21,7 @@ internal sealed class FidelityClient : IClientState<FidelityClient>
 
     public void Write(CanonicalWriter writer)
     {
+        writer.WriteByte(Version);
         Recent.Write(writer);
         writer.WriteCount(Next);
         writer.WriteByte((byte)((OnInputs is null ? 0 : 1) | (OnEmbedding is null ? 0 : 2)));
@@ -28,6 +31,7 @@ internal sealed class FidelityClient : IClientState<FidelityClient>
 
     public static FidelityClient Read(ref CanonicalReader reader)
     {
+        StateVersion.Expect(ref reader, Version, "surrogate-fidelity");
         var client = new FidelityClient { Recent = RecentInputs.Read(ref reader), Next = reader.ReadCount() };
         var parts = reader.ReadByte();
         client.OnInputs = (parts & 1) != 0 ? RidgeSums.Read(ref reader) : null;

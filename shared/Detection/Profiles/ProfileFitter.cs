@@ -23,6 +23,12 @@ public sealed class ProfileFitter(MonitorKinds kinds, ModelAnswers? answers = nu
     private const int MinimumClients = 6;
     private const int MinimumClientValues = 20;
 
+    /// <summary>
+    /// What a client has is a stock of its own: a hundred inputs differ from everybody's as much as an urn of a hundred draws does, and what is known of a class from a hundred inputs as much again. Short samples of few clients look alike
+    /// whatever they are, and cannot exclude an s of 15,000 where it is 300 (docs/adr/0096).
+    /// </summary>
+    private const double MostClientConcentration = 50;
+
     /// <summary>Fits all monitors of a model. The same arguments give the same bytes.</summary>
     /// <param name="monitors">The monitors, of one or of all groups.</param>
     /// <param name="reference">Clean data; its rows' <see cref="RowInfo.Admitted"/> says which are independent draws.</param>
@@ -390,7 +396,7 @@ public sealed class ProfileFitter(MonitorKinds kinds, ModelAnswers? answers = nu
             return (null, 1);
         }
 
-        var concentration = ClientSpread.Fit(reference, [.. clients.Where((_, i) => i % 2 == 0)]);
+        var concentration = Math.Min(ClientSpread.Fit(reference, [.. clients.Where((_, i) => i % 2 == 0)]), MostClientConcentration);
         return (concentration, ClientSpread.LevelFactor(reference, new EvidenceOptions { Concentration = concentration }, [.. clients.Where((_, i) => i % 2 == 1)]));
     }
 

@@ -9,9 +9,16 @@ internal static class CleanRuns
     private const int ClientsPerHabit = 10;
 
     /// <summary>Feeds so many clean queries to the monitors and counts their alarms.</summary>
-    public static async Task<CleanResult> RunAsync(Digits digits, IReadOnlyList<string> kinds, int queries, double level)
+    /// <param name="digits">Digits and monitors.</param>
+    /// <param name="kinds">Monitors.</param>
+    /// <param name="queries">Queries, at least.</param>
+    /// <param name="level">Level.</param>
+    /// <param name="oneClass">Ten clients of one class each, who have a hundred digits of it and send nothing else, instead of ninety of all habits.</param>
+    /// <param name="tuning">Rows that forms and parameters were chosen on, under other seeds, instead of those that are judged.</param>
+    public static async Task<CleanResult> RunAsync(Digits digits, IReadOnlyList<string> kinds, int queries, double level, bool oneClass = false, bool tuning = false)
     {
-        var traffic = new CleanClients([.. digits.Inputs[4_000..5_000], .. digits.Inputs[Digits.FirstVictim..]], 11, ClientsPerHabit, 28, [.. digits.Labels[4_000..5_000], .. digits.Labels[Digits.FirstVictim..]], renew: true);
+        int[] taken = tuning ? [.. Enumerable.Range(3_000, 1_000)] : oneClass ? [.. Enumerable.Range(4_000, 1_000)] : [.. Enumerable.Range(4_000, 1_000), .. Enumerable.Range(Digits.FirstVictim, digits.Inputs.Length - Digits.FirstVictim)];
+        var traffic = new CleanClients([.. taken.Select(r => digits.Inputs[r])], tuning ? 311 : 11, ClientsPerHabit, 28, [.. taken.Select(r => digits.Labels[r])], renew: true, only: oneClass ? "one-class" : null);
         var monitors = kinds.Select(k => (Kind: k, Created: digits.Create(k, level))).ToArray();
         var sent = 0;
         var spent = monitors.ToDictionary(m => m.Kind, _ => TimeSpan.Zero, StringComparer.Ordinal);

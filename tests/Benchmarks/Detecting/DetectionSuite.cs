@@ -7,7 +7,8 @@ namespace Monitoring.Benchmarks.Detecting;
 /// <summary>
 /// Suite <c>detection</c>: what the attack monitors see of real attacks, in this process from recordings, and how often they cry wolf. Writes <c>docs/reference/detection.md</c> when all parts are run.
 /// Options: <c>--seeds</c> (victims, thieves; default 5), <c>--budget</c> (queries per evasion, 1,000), <c>--thief</c> (queries per theft, 5,800), <c>--clean</c> (clean queries past the evasion monitors, 200,000),
-/// <c>--clean-similarity</c> (past query-similarity alone, which needs no answers of the model, 0), <c>--clean-extraction</c> (past the extraction monitors, 50,000), <c>--parts</c> (evasion,extraction,leakage,clean: some only; then no page is written).
+/// <c>--clean-similarity</c> (past query-similarity alone, which needs no answers of the model, 0), <c>--clean-extraction</c> (past the extraction monitors, 50,000), <c>--clean-one-class</c> (the same of ten clients that have a hundred digits of one class, 0),
+/// <c>--parts</c> (evasion,extraction,leakage,clean: some only; then no page is written), <c>--thieves</c> (natural,active,…: some only), <c>--rows</c> (judged, or tuning: the rows and seeds that forms and parameters were chosen on; no page either).
 /// </summary>
 internal static class DetectionSuite
 {
@@ -22,6 +23,9 @@ internal static class DetectionSuite
         var clean = Integer(arguments, "clean", "200000");
         var cleanSimilarity = Integer(arguments, "clean-similarity", "0");
         var cleanExtraction = Integer(arguments, "clean-extraction", "50000");
+        var cleanOneClass = Integer(arguments, "clean-one-class", "0");
+        var tuning = arguments["rows", "judged"] switch { "judged" => false, "tuning" => true, _ => throw new ArgumentException("--rows: judged or tuning") };
+        var strategies = arguments["thieves", ""].Split(',', StringSplitOptions.RemoveEmptyEntries);
         var parts = arguments["parts", string.Join(',', s_parts)].Split(',');
         if (parts.Except(s_parts, StringComparer.Ordinal).Any())
         {
@@ -43,7 +47,7 @@ internal static class DetectionSuite
         (ScenarioResult Lattice, int CleanQueries, int CleanClients, Dictionary<string, int> FalseAlarms)? flights = null;
         if (parts.Contains("extraction"))
         {
-            var (thefts, checks) = await ExtractionRuns.RunAsync(digits, seeds, thief, Level).ConfigureAwait(false);
+            var (thefts, checks) = await ExtractionRuns.RunAsync(digits, seeds, thief, Level, tuning, strategies).ConfigureAwait(false);
             scenarios.AddRange(thefts);
             fidelity.AddRange(checks);
             flights = await FlightRuns.RunAsync(digits.Demo, seeds, Level).ConfigureAwait(false);
@@ -70,20 +74,20 @@ internal static class DetectionSuite
         var calm = new List<CleanResult>();
         if (parts.Contains("clean"))
         {
-            foreach (var (kinds, queries) in new (string[], int)[] { (["query-similarity"], cleanSimilarity), (["query-similarity", "off-manifold"], clean), (["query-pattern", "self-similarity"], cleanExtraction) })
+            foreach (var (kinds, queries, oneClass) in new (string[], int, bool)[] { (["query-similarity"], cleanSimilarity, false), (["query-similarity", "off-manifold"], clean, false), (["query-pattern", "self-similarity"], cleanExtraction, false), (["query-pattern", "self-similarity"], cleanOneClass, true) })
             {
                 if (queries > 0)
                 {
-                    calm.Add(await CleanRuns.RunAsync(digits, kinds, queries, Level).ConfigureAwait(false));
+                    calm.Add(await CleanRuns.RunAsync(digits, kinds, queries, Level, oneClass, tuning).ConfigureAwait(false));
                 }
             }
 
             Console.WriteLine(Calm(calm));
         }
 
-        if (parts.Length == s_parts.Length)
+        if (parts.Length == s_parts.Length && !tuning && strategies.Length == 0)
         {
-            var command = $"--seeds {seeds} --budget {budget} --thief {thief}{(cleanSimilarity > 0 ? $" --clean-similarity {cleanSimilarity}" : "")} --clean {clean} --clean-extraction {cleanExtraction}";
+            var command = $"--seeds {seeds} --budget {budget} --thief {thief}{(cleanSimilarity > 0 ? $" --clean-similarity {cleanSimilarity}" : "")} --clean {clean} --clean-extraction {cleanExtraction}{(cleanOneClass > 0 ? $" --clean-one-class {cleanOneClass}" : "")}";
             var file = Path.Combine(digits.Demo.Repository, "docs", "reference", "detection.md");
             await File.WriteAllTextAsync(file, Page(command, budget, scenarios, fidelity, calm, flights!.Value, leakage!.Value)).ConfigureAwait(false);
         }

@@ -11,19 +11,19 @@ internal static class ExtractionRuns
     private static readonly int[] s_checked = [100, 1_000, 5_000];
     private static readonly string[] s_kinds = ["query-pattern", "self-similarity", "query-budget", "off-manifold"];
 
-    public static async Task<(List<ScenarioResult> Scenarios, List<FidelityCheck> Fidelity)> RunAsync(Digits digits, int seeds, int budget, double level)
+    public static async Task<(List<ScenarioResult> Scenarios, List<FidelityCheck> Fidelity)> RunAsync(Digits digits, int seeds, int budget, double level, bool tuning, IReadOnlyList<string> strategies)
     {
         var scenarios = new List<ScenarioResult>();
         var fidelity = new List<FidelityCheck>();
-        foreach (var strategy in Enum.GetValues<ExtractionStrategy>().Where(s => s != ExtractionStrategy.Lattice))
+        foreach (var strategy in Enum.GetValues<ExtractionStrategy>().Where(s => s != ExtractionStrategy.Lattice && (strategies.Count == 0 || strategies.Contains(new ExtractionAttack(s, []).Name["extraction-".Length..]))))
         {
             var (alone, shared, slow) = (new List<ScenarioResult.Run>(), new List<ScenarioResult.Run>(), new List<ScenarioResult.Run>());
             for (var seed = 0; seed < seeds; seed++)
             {
                 // Thieves who train again and again are held to a fifth: their copies take long to train, and they are seen long before.
                 var asked = strategy is ExtractionStrategy.Active or ExtractionStrategy.Synthetic ? Math.Max(500, budget / 5) : budget;
-                var thief = new ExtractionAttack(strategy, Pool(digits, seed));
-                await thief.RunAsync(new AttackSession((x, n) => ValueTask.FromResult(digits.Model.Probabilities(x, n)), 784, 10, asked, seed + 100)).ConfigureAwait(false);
+                var thief = new ExtractionAttack(strategy, Pool(digits, seed, tuning));
+                await thief.RunAsync(new AttackSession((x, n) => ValueTask.FromResult(digits.Model.Probabilities(x, n)), 784, 10, asked, seed + (tuning ? 700 : 100))).ConfigureAwait(false);
                 var truth = new Truth(digits, thief, seed);
                 fidelity.AddRange(await FidelityAsync(digits, thief, truth, strategy, seed).ConfigureAwait(false));
                 var run = await JudgeAsync(digits, thief, truth, 1, 1, level, s_kinds).ConfigureAwait(false);
@@ -50,11 +50,11 @@ internal static class ExtractionRuns
         return (scenarios, fidelity);
     }
 
-    /// <summary>The thief's own images: rows 4,000 to 5,399 and moved copies of them, 6,000 in all.</summary>
-    private static float[][] Pool(Digits digits, int seed)
+    /// <summary>The thief's own images: rows 4,000 to 5,399 (tuning: 3,000 to 3,999) and moved copies of them, 6,000 in all.</summary>
+    private static float[][] Pool(Digits digits, int seed, bool tuning)
     {
-        var random = new Random(seed + 1_000);
-        var own = digits.Inputs[4_000..5_400];
+        var random = new Random(seed + (tuning ? 2_000 : 1_000));
+        var own = tuning ? digits.Inputs[3_000..4_000] : digits.Inputs[4_000..5_400];
         return [.. own, .. Enumerable.Range(0, 6_000 - own.Length).Select(_ => CleanClients.Deform(own[random.Next(own.Length)], 28, random))];
     }
 

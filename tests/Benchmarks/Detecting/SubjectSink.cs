@@ -11,7 +11,7 @@ namespace Monitoring.Benchmarks.Detecting;
 /// <param name="step">Units of time between a subject's queries: every subject has a clock of its own, so that what others ask does not age its evidence.</param>
 internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, double level, int step = 1) : IObservationSink
 {
-    private readonly Dictionary<string, EvidenceStream> _streams = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, EvidenceStream[]> _streams = new(StringComparer.Ordinal);
     private readonly HashSet<string> _above = new(StringComparer.Ordinal);
     private readonly double[] _values = new double[monitor.Variables.Count];
     private RowInfo _row;
@@ -84,21 +84,32 @@ internal sealed class SubjectSink(IMonitor monitor, MonitorProfile? profile, dou
         }
 
         _any = false;
-        if (!_streams.TryGetValue(_subject, out var stream))
+        if (!_streams.TryGetValue(_subject, out var streams))
         {
-            var variables = monitor.Variables.Select((v, i) => new StreamVariable(i, v, profile?.Variables[i] ?? new VariableProfile(v.Name, null, 0, double.NaN, 0, []))).Where(v => v.Variable.Type == VariableType.Bet || v.Profile.Reference is not null).ToArray();
-            _streams.Add(_subject, stream = new EvidenceStream(variables, level * variables.Max(v => v.Profile.LevelFactor), 1, new EvidenceOptions()));
+            // As the runtime does: what is calibrated together, bets together, each with its part of the budget.
+            var variables = monitor.Variables.Select((v, i) => new StreamVariable(i, v, profile?.Variables[i] ?? new VariableProfile(v.Name, null, 0, double.NaN, 0, []))).Where(v => v.Variable.Type == VariableType.Bet || v.Profile.Reference is not null);
+            var parts = variables.GroupBy(v => v.Variable.Type == VariableType.Bet).Select(g => g.ToArray()).ToArray();
+            _streams.Add(_subject, streams = [.. parts.Select(p => new EvidenceStream(p, parts.Length * level * p.Max(v => v.Profile.LevelFactor), 1, new EvidenceOptions()))]);
         }
 
-        var seen = stream.Draw([.. stream.Variables.Select(v => _values[v.Index])], _row with { TimeUnixNano = (stream.Draws + 1) * step }, 0);
-        if (seen == LatchEvent.Alarm)
+        foreach (var stream in streams)
         {
-            Alarms.Add((_number, _subject));
-        }
+            double[] values = [.. stream.Variables.Select(v => _values[v.Index])];
+            if (Array.TrueForAll(values, double.IsNaN))
+            {
+                continue;
+            }
 
-        if (seen is LatchEvent.Alarm or LatchEvent.StillAlarmed)
-        {
-            stream.Restarted();
+            var seen = stream.Draw(values, _row with { TimeUnixNano = (stream.Draws + 1) * step }, 0);
+            if (seen == LatchEvent.Alarm)
+            {
+                Alarms.Add((_number, _subject));
+            }
+
+            if (seen is LatchEvent.Alarm or LatchEvent.StillAlarmed)
+            {
+                stream.Restarted();
+            }
         }
 
         Array.Fill(_values, double.NaN);

@@ -18,7 +18,7 @@ internal static class ClientsSuite
         var queries = int.Parse(arguments["queries", "5"], CultureInfo.InvariantCulture);
         using var digits = await Digits.OpenAsync().ConfigureAwait(false);
         var results = new List<object>();
-        foreach (var kind in new[] { "off-manifold", "self-similarity", "query-budget" })
+        foreach (var kind in new[] { "off-manifold", "self-similarity", "query-budget", "query-pattern" })
         {
             var before = GC.GetTotalMemory(forceFullCollection: true);
             var (monitor, sink) = digits.Create(kind, 1e5);
@@ -34,7 +34,7 @@ internal static class ClientsSuite
                         input[query] = (c + 1) / (float)(clients + 1);
                         return input;
                     }).ToArray();
-                    await sink.FeedAsync(digits.Rows(inputs, [.. Enumerable.Range(first, count).Select(c => "client-" + c.ToString(CultureInfo.InvariantCulture))], first, outputs: kind == "off-manifold")).ConfigureAwait(false);
+                    await sink.FeedAsync(digits.Rows(inputs, [.. Enumerable.Range(first, count).Select(c => "client-" + c.ToString(CultureInfo.InvariantCulture))], first, outputs: kind is "off-manifold" or "query-pattern")).ConfigureAwait(false);
                 }
             }
 
