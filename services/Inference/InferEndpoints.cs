@@ -256,7 +256,7 @@ internal sealed class InferEndpoints(
         call.LatencyNano = (long)time.GetElapsedTime(start).TotalNanoseconds;
         await capture.CaptureAsync(model, call, CancellationToken.None).ConfigureAwait(false);
         model.Statistics.AddRequest(call.Status);
-        metrics.RecordLatency(model.Name, time.GetElapsedTime(start));
+        metrics.RecordLatency(model, time.GetElapsedTime(start));
         if (call.Status != 200)
         {
             await WriteErrorAsync(context, call.Status, call.Error).ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Monitoring.Hosting.Configuration;
 
 namespace Monitoring.Inference;
 
@@ -25,6 +26,10 @@ internal sealed class InferenceMetrics
         PerModel("monitoring_inference_dropped_total", "Events that the spool had no room for: the limit is reached or the disk is full", s => s.Dropped);
         PerModel("monitoring_inference_duplicates_total", "Logged events that came again", s => s.Duplicates);
         PerModel("monitoring_inference_schema_violations_total", "Departures of inputs from the schema", s => s.Violations);
+        PerModel("monitoring_inference_slow_total", "Calls answered later than the model's serviceObjective.latency", s => s.Slow);
+        Objective("monitoring_inference_error_budget_ratio", "1", "Share of calls that may end in a server error: 1 - serviceObjective.availability", o => 1 - o.Availability);
+        Objective("monitoring_inference_latency_budget_ratio", "1", "Share of calls that may be slow: 1 - serviceObjective.latencyShare", o => 1 - o.LatencyShare);
+        Objective("monitoring_inference_latency_objective_seconds", "s", "Time within which calls are to be answered: serviceObjective.latency", o => o.Latency.TotalSeconds);
         meter.CreateObservableCounter(
             "monitoring_inference_unmatched_total",
             () => repository.Models.SelectMany(m => new[]
@@ -43,8 +48,21 @@ internal sealed class InferenceMetrics
             name,
             () => repository.Models.Select(m => new Measurement<long>(value(m.Statistics), new KeyValuePair<string, object?>("model", m.Name))),
             description: description);
+
+        void Objective(string name, string unit, string description, Func<ServiceObjectiveConfiguration, double> value) => meter.CreateObservableGauge(
+            name,
+            () => repository.Models.Select(m => new Measurement<double>(Math.Round(value(m.Configuration.ServiceObjective), 9), new KeyValuePair<string, object?>("model", m.Name))),
+            unit,
+            description);
     }
 
     /// <summary>Time from arrival to the answer being ready and captured.</summary>
-    public void RecordLatency(string model, TimeSpan latency) => _latency.Record(latency.TotalSeconds, new KeyValuePair<string, object?>("model", model));
+    public void RecordLatency(ServedModel model, TimeSpan latency)
+    {
+        _latency.Record(latency.TotalSeconds, new KeyValuePair<string, object?>("model", model.Name));
+        if (latency > model.Configuration.ServiceObjective.Latency)
+        {
+            model.Statistics.AddSlow();
+        }
+    }
 }

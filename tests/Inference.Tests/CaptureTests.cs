@@ -84,6 +84,22 @@ public sealed class CaptureTests
     }
 
     [Fact]
+    public async Task What_is_promised_of_serving_comes_as_metrics_and_later_calls_are_counted()
+    {
+        await using var server = await TestServer.StartAsync(Flights + "\n    serviceObjective: { availability: 0.95, latency: 0s, latencyShare: 0.9 }");
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await server.PostAsync("/v2/models/flights/infer", Body)).Status);
+        }
+
+        var metrics = await server.Client.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
+        Assert.Contains("monitoring_inference_slow_total{model=\"flights\"} 3", metrics, StringComparison.Ordinal);
+        Assert.Contains("monitoring_inference_error_budget_ratio{model=\"flights\"} 0.05", metrics, StringComparison.Ordinal);
+        Assert.Contains("monitoring_inference_latency_budget_ratio{model=\"flights\"} 0.1", metrics, StringComparison.Ordinal);
+        Assert.Contains("monitoring_inference_latency_objective_seconds{model=\"flights\"} 0", metrics, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_call_too_large_for_a_record_is_split_by_row()
     {
         await using var server = await TestServer.StartAsync("""

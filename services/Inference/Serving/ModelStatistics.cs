@@ -13,6 +13,7 @@ internal sealed class ModelStatistics
     private long _unmatchedResponses;
     private long _duplicates;
     private long _violations;
+    private long _slow;
 
     /// <summary>Answered calls by HTTP status.</summary>
     public IEnumerable<(int Status, long Count)> Requests => _requests.Select(r => (r.Key, Volatile.Read(ref r.Value.Value)));
@@ -37,6 +38,11 @@ internal sealed class ModelStatistics
 
     /// <summary>Departures from the schema.</summary>
     public long Violations => Volatile.Read(ref _violations);
+
+    /// <summary>Calls answered later than promised.</summary>
+    public long Slow => Volatile.Read(ref _slow);
+
+    public void AddSlow() => Interlocked.Increment(ref _slow);
 
     public void AddRequest(int status) => Interlocked.Increment(ref _requests.GetOrAdd(status, static _ => new StrongBox<long>()).Value);
 

@@ -66,6 +66,9 @@ public sealed record ModelConfiguration
     [Description("What performance is promised: harm is below it.")]
     public ObjectiveConfiguration? Objective { get; init; }
 
+    [Description("What is promised of serving: share of calls without server errors, and how fast. Burn-rate alerts read it from metrics.")]
+    public ServiceObjectiveConfiguration ServiceObjective { get; init; } = new();
+
     [Description("Version or address that may take over.")]
     public string? Fallback { get; init; }
 
@@ -132,6 +135,19 @@ public sealed record ObjectiveConfiguration
 
     [Required, Description("Worst value that keeps the promise.")]
     public double Threshold { get; init; }
+}
+
+/// <summary>Section <c>models[].serviceObjective</c>.</summary>
+public sealed record ServiceObjectiveConfiguration
+{
+    [Range(0.5, 0.999999), Description("Least share of calls answered without a server error (5xx).")]
+    public double Availability { get; init; } = 0.999;
+
+    [Description("Time within which a call is to be answered.")]
+    public TimeSpan Latency { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    [Range(0.5, 0.999999), Description("Least share of calls answered within that time.")]
+    public double LatencyShare { get; init; } = 0.99;
 }
 
 /// <summary>An entry of <c>models[].monitors</c>.</summary>

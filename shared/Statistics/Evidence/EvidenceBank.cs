@@ -36,9 +36,17 @@ public sealed class EvidenceBank
 
     private const byte Version = 1;
     private readonly StreamReference _reference;
-    /// <summary>One per partition of the reference; partitions that cut alike (few categories, a flag) share one state, which is updated once.</summary>
-    private readonly PartitionState[] _partitions;
-    private readonly PartitionState[] _distinct;
+    /// <summary>Partitions that do not cut alike; those that do (few categories, a flag) share one state, which is updated once.</summary>
+    private readonly Part[] _distinct;
+
+    /// <summary>Per partition of the reference its place in <see cref="_distinct"/>.</summary>
+    private readonly int[] _partitions;
+
+    /// <summary>
+    /// The whole state: urns, bets and SR values of every partition, side by side, from <see cref="Part.At"/> on. Shared with the other banks of a monitor: of a thousand models the state of one is
+    /// not in the cache when its events come, and memory that is read in its order comes sooner.
+    /// </summary>
+    private readonly double[] _state;
     private readonly double[] _forgetting;
     private readonly double _tolerance;
     private readonly double _below;
@@ -53,14 +61,17 @@ public sealed class EvidenceBank
 
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     public EvidenceBank(StreamReference reference, EvidenceOptions? options = null)
-        : this(reference, options, null)
+        : this(reference, options ?? new EvidenceOptions(), new double[Scratch(reference)], new double[StateSize(reference, options ?? new EvidenceOptions())], 0)
     {
     }
 
+    /// <param name="reference">The reference.</param>
+    /// <param name="options">Constants.</param>
     /// <param name="scratch">At least <see cref="Scratch"/> long; shared by banks that are updated one after the other, so that all of them find it in the cache.</param>
-    internal EvidenceBank(StreamReference reference, EvidenceOptions? options, double[]? scratch)
+    /// <param name="state">Zeros; the bank's are <see cref="StateSize"/> from <paramref name="at"/> on.</param>
+    /// <param name="at">Where its state begins.</param>
+    internal EvidenceBank(StreamReference reference, EvidenceOptions options, double[] scratch, double[] state, int at)
     {
-        options ??= new EvidenceOptions();
         options.Validate();
         _reference = reference;
         _forgetting = [.. options.Forgetting];
@@ -70,16 +81,29 @@ public sealed class EvidenceBank
         _prior = options.PriorStrength;
         _concentration = options.Concentration ?? 0;
         _horizon = options.Horizon ?? double.PositiveInfinity;
-        _partitions = new PartitionState[reference.Partitions.Length];
-        for (var i = 0; i < _partitions.Length; i++)
+        _partitions = Distinct(reference);
+        _distinct = new Part[_partitions.Max() + 1];
+        for (var d = 0; d < _distinct.Length; d++)
         {
-            var known = Array.FindIndex(reference.Partitions, 0, i, p => p.CutsAs(reference.Partitions[i]));
-            _partitions[i] = known >= 0 ? _partitions[known] : new PartitionState(reference.Partitions[i], _forgetting.Length);
+            _distinct[d] = new Part(reference.Partitions[Array.IndexOf(_partitions, d)], at, _forgetting.Length);
+            at += _distinct[d].Size;
         }
 
-        _distinct = [.. _partitions.Distinct()];
+        _state = state;
+        foreach (var part in _distinct)
+        {
+            part.Since(_state).Fill(-1);
+        }
+
         _widest = reference.Partitions.Max(p => p.Stride);
-        _scratch = scratch ?? new double[Scratch(reference)];
+        _scratch = scratch;
+    }
+
+    /// <summary>Doubles of the state of a bank.</summary>
+    internal static int StateSize(StreamReference reference, EvidenceOptions options)
+    {
+        var distinct = Distinct(reference);
+        return Enumerable.Range(0, distinct.Max() + 1).Sum(d => new Part(reference.Partitions[Array.IndexOf(distinct, d)], 0, options.Forgetting.Count).Size);
     }
 
     /// <summary>Doubles that an update needs for itself.</summary>
@@ -100,7 +124,7 @@ public sealed class EvidenceBank
             var sum = 0.0;
             foreach (var partition in _partitions)
             {
-                foreach (var cusum in partition.Cusum)
+                foreach (var cusum in _distinct[partition].Cusum(_state))
                 {
                     sum += cusum;
                 }
@@ -120,14 +144,15 @@ public sealed class EvidenceBank
         {
             var best = -1.0;
             var since = -1L;
-            foreach (var partition in _partitions)
+            foreach (var part in _distinct)
             {
-                for (var l = 0; l < _forgetting.Length; l++)
+                var sr = part.Sr(_state);
+                for (var l = 0; l < sr.Length; l++)
                 {
-                    if (partition.Sr[l] > best)
+                    if (sr[l] > best)
                     {
-                        best = partition.Sr[l];
-                        since = partition.Since[l];
+                        best = sr[l];
+                        since = part.Since(_state)[l];
                     }
                 }
             }
@@ -173,19 +198,16 @@ public sealed class EvidenceBank
         slot = _reference.Slots == 1 ? 0 : slot;
         tie = Mixing.Mix(tie);
         var kept = Kept(elapsed);
-        foreach (var state in _distinct)
+        foreach (ref readonly var part in _distinct.AsSpan())
         {
-            Bet(state, state.Partition.BinOf(value, tie, slot), slot);
-            for (var l = 0; l < state.Sr.Length; l++)
-            {
-                state.Accumulate(l, state.Increments[l], kept, elapsed, position);
-            }
+            Bet(part, part.Partition.BinOf(value, tie, slot), slot);
+            part.Accumulate(_state, part.Increments(_state), kept, elapsed, position);
         }
 
         var increments = 0.0;
-        foreach (var state in _partitions)
+        foreach (var partition in _partitions)
         {
-            foreach (var r in state.Increments)
+            foreach (var r in _distinct[partition].Increments(_state))
             {
                 increments += r;
             }
@@ -201,12 +223,10 @@ public sealed class EvidenceBank
     {
         LastIncrement = 1;
         var kept = Kept(elapsed);
-        foreach (var state in _distinct)
+        foreach (ref readonly var part in _distinct.AsSpan())
         {
-            for (var l = 0; l < state.Sr.Length; l++)
-            {
-                state.Accumulate(l, 1, kept, elapsed, position);
-            }
+            part.Increments(_state).Fill(1);
+            part.Accumulate(_state, part.Increments(_state), kept, elapsed, position);
         }
 
         Measure();
@@ -215,11 +235,11 @@ public sealed class EvidenceBank
     /// <summary>After an alarm: SR and "since" start again; urns, bets and counts stay (RUNTIME 3).</summary>
     public void Restart()
     {
-        foreach (var state in _partitions)
+        foreach (ref readonly var part in _distinct.AsSpan())
         {
-            Array.Clear(state.Sr);
-            Array.Clear(state.Cusum);
-            Array.Fill(state.Since, -1);
+            part.Sr(_state).Clear();
+            part.Cusum(_state).Clear();
+            part.Since(_state).Fill(-1);
         }
 
         _value = 0;
@@ -236,9 +256,9 @@ public sealed class EvidenceBank
         writer.WriteCount(UncoveredDraws);
         writer.WriteCount(_partitions.Length);
         writer.WriteCount(_forgetting.Length);
-        foreach (var state in _partitions)
+        foreach (var partition in _partitions)
         {
-            state.Save(writer);
+            _distinct[partition].Save(_state, writer);
         }
     }
 
@@ -267,9 +287,9 @@ public sealed class EvidenceBank
             throw new InvalidDataException("evidence state of a bank with another reference or other options");
         }
 
-        foreach (var state in _partitions)
+        foreach (var partition in _partitions)
         {
-            state.Restore(ref reader);
+            _distinct[partition].Restore(_state, ref reader);
         }
 
         Draws = draws;
@@ -281,22 +301,22 @@ public sealed class EvidenceBank
     /// <summary>q and π* of one pair for the draw after the present state, for tests of E[r | past] ≤ 1.</summary>
     internal void Increments(int partition, int forgetting, int slot, Span<double> increments, Span<double> nullShares)
     {
-        var state = _partitions[partition];
-        var stride = state.Partition.Stride;
-        var mass = state.Partition.Mass(slot);
-        var total = state.Partition.Total(slot);
+        var part = _distinct[_partitions[partition]];
+        var stride = part.Partition.Stride;
+        var mass = part.Partition.Mass(slot);
+        var total = part.Partition.Total(slot);
         var scale = _concentration > 0 ? _concentration / total : 1.0;
-        var urnTotal = (_concentration > 0 ? _concentration : total) + state.Totals[slot];
+        var urnTotal = (_concentration > 0 ? _concentration : total) + part.Totals(_state)[slot];
         var u = new double[stride];
         for (var i = 0; i < stride; i++)
         {
-            u[i] = (mass[i] * scale) + state.Counts[(slot * stride) + i];
+            u[i] = (mass[i] * scale) + part.Counts(_state)[(slot * stride) + i];
         }
 
-        for (var bin = 0; bin < state.Partition.Bins; bin++)
+        for (var bin = 0; bin < part.Partition.Bins; bin++)
         {
             nullShares[bin] = u[bin] / urnTotal;
-            increments[bin] = Increment(mass, state.Weights.AsSpan(forgetting * stride, stride), u, _prior / total, _prior + state.WeightTotals[forgetting], urnTotal, bin);
+            increments[bin] = Increment(mass, part.Weights(_state).Slice(forgetting * stride, stride), u, _prior / total, _prior + part.WeightTotals(_state)[forgetting], urnTotal, bin);
         }
     }
 
@@ -307,7 +327,7 @@ public sealed class EvidenceBank
         var sum = 0.0;
         foreach (var partition in _partitions)
         {
-            foreach (var sr in partition.Sr)
+            foreach (var sr in _distinct[partition].Sr(_state))
             {
                 sum += sr;
             }
@@ -336,16 +356,19 @@ public sealed class EvidenceBank
     }
 
     /// <summary>
-    /// One draw of one partition: <see cref="Increment"/> of every λ into <see cref="PartitionState.Increments"/>, then the bets forget and the urn takes the draw. One pass
+    /// One draw of one partition: <see cref="Increment"/> of every λ into <see cref="Part.Increments"/>, then the bets forget and the urn takes the draw. One pass
     /// over the bins makes the urn and its bounds for all λ, and one per λ makes the bet, forgets, and takes the first step of the projection.
     /// </summary>
-    private void Bet(PartitionState state, int bin, int slot)
+    private void Bet(in Part part, int bin, int slot)
     {
-        var partition = state.Partition;
+        var partition = part.Partition;
+        var totals = part.Totals(_state);
+        var weightTotals = part.WeightTotals(_state);
+        var increments = part.Increments(_state);
         var stride = partition.Stride;
         var total = partition.Total(slot);
         ref var mass = ref MemoryMarshal.GetReference(partition.Mass(slot));
-        ref var counts = ref state.Counts[slot * stride];
+        ref var counts = ref part.Counts(_state)[slot * stride];
         ref var v = ref MemoryMarshal.GetArrayDataReference(_scratch);
         ref var u = ref Unsafe.Add(ref v, _widest);
         ref var low = ref Unsafe.Add(ref u, _widest);
@@ -361,18 +384,18 @@ public sealed class EvidenceBank
             (above * urn).StoreUnsafe(ref high, i);
         }
 
-        var urnTotal = (_concentration > 0 ? _concentration : total) + state.Totals[slot];
+        var urnTotal = (_concentration > 0 ? _concentration : total) + totals[slot];
         var priorScale = _prior / total;
         var prior = Vector256.Create(priorScale);
         var least = Vector256.Create(Forgotten);
         for (var l = 0; l < _forgetting.Length; l++)
         {
-            ref var weights = ref state.Weights[l * stride];
-            var betTotal = _prior + state.WeightTotals[l];
+            ref var weights = ref part.Weights(_state)[l * stride];
+            var betTotal = _prior + weightTotals[l];
             var factor = Vector256.Create(_forgetting[l]);
             if (_tolerance == 0)
             {
-                state.Increments[l] = ((Unsafe.Add(ref mass, bin) * priorScale) + Unsafe.Add(ref weights, bin)) / betTotal * urnTotal / Unsafe.Add(ref u, bin);
+                increments[l] = ((Unsafe.Add(ref mass, bin) * priorScale) + Unsafe.Add(ref weights, bin)) / betTotal * urnTotal / Unsafe.Add(ref u, bin);
                 for (nuint i = 0; i < (nuint)stride; i += (nuint)Vector256<double>.Count)
                 {
                     Forget(Vector256.LoadUnsafe(ref weights, i), factor, least).StoreUnsafe(ref weights, i);
@@ -399,15 +422,15 @@ public sealed class EvidenceBank
                 var projected = b * own;
                 projected = projected > Unsafe.Add(ref low, bin) ? projected : Unsafe.Add(ref low, bin);
                 projected = projected < Unsafe.Add(ref high, bin) ? projected : Unsafe.Add(ref high, bin);
-                state.Increments[l] = own / betTotal * urnTotal / projected;
+                increments[l] = own / betTotal * urnTotal / projected;
             }
 
             Unsafe.Add(ref weights, bin)++;
-            state.WeightTotals[l] = (_forgetting[l] * state.WeightTotals[l]) + 1;
+            weightTotals[l] = (_forgetting[l] * weightTotals[l]) + 1;
         }
 
         Unsafe.Add(ref counts, bin)++;
-        state.Totals[slot]++;
+        totals[slot]++;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -417,108 +440,135 @@ public sealed class EvidenceBank
         return Vector256.ConditionalSelect(Vector256.GreaterThan(decayed, least), decayed, Vector256<double>.Zero);
     }
 
-    /// <summary>Urns, bets and SR values of one partition.</summary>
-    private sealed class PartitionState(BinPartition partition, int forgettings)
+    /// <summary>Per partition the first one that cuts as it does, numbered in the order of their appearance.</summary>
+    private static int[] Distinct(StreamReference reference)
+    {
+        var distinct = new int[reference.Partitions.Length];
+        var count = 0;
+        for (var i = 0; i < distinct.Length; i++)
+        {
+            var known = Array.FindIndex(reference.Partitions, 0, i, p => p.CutsAs(reference.Partitions[i]));
+            distinct[i] = known >= 0 ? distinct[known] : count++;
+        }
+
+        return distinct;
+    }
+
+    /// <summary>Where urns, bets and SR values of one partition lie in the state.</summary>
+    private readonly struct Part(BinPartition partition, int at, int forgettings)
     {
         public BinPartition Partition { get; } = partition;
 
-        /// <summary>n, slot by slot, whole numbers.</summary>
-        public double[] Counts { get; } = new double[partition.Slots * partition.Stride];
+        /// <summary>First double of the partition.</summary>
+        public int At { get; } = at;
 
-        /// <summary>t of every slot.</summary>
-        public double[] Totals { get; } = new double[partition.Slots];
+        public int Size => (5 * forgettings) + Partition.Slots + ((Partition.Slots + forgettings) * Partition.Stride);
 
-        /// <summary>w, λ by λ.</summary>
-        public double[] Weights { get; } = new double[forgettings * partition.Stride];
-
-        /// <summary>Σw of every λ.</summary>
-        public double[] WeightTotals { get; } = new double[forgettings];
-
-        public double[] Sr { get; } = new double[forgettings];
-
-        /// <summary>r of the last draw, λ by λ.</summary>
-        public double[] Increments { get; } = new double[forgettings];
+        public Span<double> Sr(double[] state) => state.AsSpan(At, forgettings);
 
         /// <summary>The greatest single term of each SR sum: r·max(previous, Δt); its restart is "since".</summary>
-        public double[] Cusum { get; } = new double[forgettings];
+        public Span<double> Cusum(double[] state) => state.AsSpan(At + forgettings, forgettings);
 
-        public long[] Since { get; } = [.. Enumerable.Repeat(-1L, forgettings)];
+        /// <summary>Positions, in the bits of doubles.</summary>
+        public Span<long> Since(double[] state) => MemoryMarshal.Cast<double, long>(state.AsSpan(At + (2 * forgettings), forgettings));
+
+        /// <summary>r of the last draw, λ by λ.</summary>
+        public Span<double> Increments(double[] state) => state.AsSpan(At + (3 * forgettings), forgettings);
+
+        /// <summary>Σw of every λ.</summary>
+        public Span<double> WeightTotals(double[] state) => state.AsSpan(At + (4 * forgettings), forgettings);
+
+        /// <summary>t of every slot.</summary>
+        public Span<double> Totals(double[] state) => state.AsSpan(At + (5 * forgettings), Partition.Slots);
+
+        /// <summary>w, λ by λ.</summary>
+        public Span<double> Weights(double[] state) => state.AsSpan(At + (5 * forgettings) + Partition.Slots, forgettings * Partition.Stride);
+
+        /// <summary>n, slot by slot, whole numbers.</summary>
+        public Span<double> Counts(double[] state) => state.AsSpan(At + (5 * forgettings) + Partition.Slots + (forgettings * Partition.Stride), Partition.Slots * Partition.Stride);
 
         /// <summary>SR ← r·(kept·SR + Δt), and the CUSUM beside it.</summary>
-        public void Accumulate(int l, double r, double kept, double elapsed, long position)
+        public void Accumulate(double[] state, ReadOnlySpan<double> increments, double kept, double elapsed, long position)
         {
-            var sr = r * ((Sr[l] * kept) + elapsed);
-            Sr[l] = sr < Saturation ? sr : Saturation;
-            var cusum = Cusum[l];
-            if (Since[l] < 0 || elapsed > cusum)
+            Span<double> srs = Sr(state), cusums = Cusum(state);
+            var sinces = Since(state);
+            for (var l = 0; l < increments.Length; l++)
             {
-                Since[l] = position;
-                cusum = elapsed;
-            }
+                var r = increments[l];
+                var sr = r * ((srs[l] * kept) + elapsed);
+                srs[l] = sr < Saturation ? sr : Saturation;
+                var cusum = cusums[l];
+                if (sinces[l] < 0 || elapsed > cusum)
+                {
+                    sinces[l] = position;
+                    cusum = elapsed;
+                }
 
-            cusum = r * cusum;
-            Cusum[l] = cusum < Saturation ? cusum : Saturation;
+                cusum = r * cusum;
+                cusums[l] = cusum < Saturation ? cusum : Saturation;
+            }
         }
 
-        public void Save(CanonicalWriter writer)
+        public void Save(double[] state, CanonicalWriter writer)
         {
             for (var slot = 0; slot < Partition.Slots; slot++)
             {
-                writer.WriteCount((long)Totals[slot]);
-                if (Totals[slot] > 0)
+                writer.WriteCount((long)Totals(state)[slot]);
+                if (Totals(state)[slot] > 0)
                 {
-                    foreach (var n in Counts.AsSpan(slot * Partition.Stride, Partition.Bins))
+                    foreach (var n in Counts(state).Slice(slot * Partition.Stride, Partition.Bins))
                     {
                         writer.WriteCount((long)n);
                     }
                 }
             }
 
-            for (var l = 0; l < Sr.Length; l++)
+            for (var l = 0; l < forgettings; l++)
             {
-                foreach (var w in Weights.AsSpan(l * Partition.Stride, Partition.Bins))
+                foreach (var w in Weights(state).Slice(l * Partition.Stride, Partition.Bins))
                 {
                     writer.WriteDouble(w);
                 }
 
-                writer.WriteDouble(WeightTotals[l]);
-                writer.WriteDouble(Sr[l]);
-                writer.WriteDouble(Cusum[l]);
-                writer.WriteSigned(Since[l]);
+                writer.WriteDouble(WeightTotals(state)[l]);
+                writer.WriteDouble(Sr(state)[l]);
+                writer.WriteDouble(Cusum(state)[l]);
+                writer.WriteSigned(Since(state)[l]);
             }
         }
 
-        public void Restore(ref CanonicalReader reader)
+        public void Restore(double[] state, ref CanonicalReader reader)
         {
             for (var slot = 0; slot < Partition.Slots; slot++)
             {
-                Totals[slot] = reader.ReadCount();
-                var row = Counts.AsSpan(slot * Partition.Stride, Partition.Bins);
+                double total = reader.ReadCount();
+                Totals(state)[slot] = total;
+                var row = Counts(state).Slice(slot * Partition.Stride, Partition.Bins);
                 row.Clear();
                 var sum = 0.0;
-                for (var bin = 0; bin < row.Length && Totals[slot] > 0; bin++)
+                for (var bin = 0; bin < row.Length && total > 0; bin++)
                 {
                     row[bin] = reader.ReadCount();
                     sum += row[bin];
                 }
 
-                if (sum != Totals[slot])
+                if (sum != total)
                 {
-                    throw new InvalidDataException($"an urn of {Totals[slot]} draws holds {sum}");
+                    throw new InvalidDataException($"an urn of {total} draws holds {sum}");
                 }
             }
 
-            for (var l = 0; l < Sr.Length; l++)
+            for (var l = 0; l < forgettings; l++)
             {
                 for (var bin = 0; bin < Partition.Bins; bin++)
                 {
-                    Weights[(l * Partition.Stride) + bin] = NonNegative(reader.ReadDouble());
+                    Weights(state)[(l * Partition.Stride) + bin] = NonNegative(reader.ReadDouble());
                 }
 
-                WeightTotals[l] = NonNegative(reader.ReadDouble());
-                Sr[l] = NonNegative(reader.ReadDouble());
-                Cusum[l] = NonNegative(reader.ReadDouble());
-                Since[l] = reader.ReadSigned();
+                WeightTotals(state)[l] = NonNegative(reader.ReadDouble());
+                Sr(state)[l] = NonNegative(reader.ReadDouble());
+                Cusum(state)[l] = NonNegative(reader.ReadDouble());
+                Since(state)[l] = reader.ReadSigned();
             }
         }
 

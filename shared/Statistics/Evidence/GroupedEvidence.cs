@@ -31,7 +31,19 @@ public sealed class GroupedEvidence
         options = (options ?? new EvidenceOptions()).ForLevel(level);
         _variables = [.. variables];
         var scratch = new double[variables.Max(v => EvidenceBank.Scratch(v.Reference))];
-        _banks = [.. variables.Select(v => new EvidenceBank(v.Reference, v.Concentration is null ? options : options with { Concentration = v.Concentration }, scratch))];
+
+        // The state of all variables lies side by side, in the order in which a draw goes by.
+        var places = _variables.Select(v => EvidenceBank.StateSize(v.Reference, options)).ToArray();
+        var state = new double[places.Sum()];
+        var at = 0;
+        _banks = new EvidenceBank[_variables.Length];
+        for (var i = 0; i < _banks.Length; i++)
+        {
+            var concentration = _variables[i].Concentration;
+            _banks[i] = new EvidenceBank(_variables[i].Reference, concentration is null ? options : options with { Concentration = concentration }, scratch, state, at);
+            at += places[i];
+        }
+
         _latch = new AlarmLatch(level, options.Window);
         var sizes = variables.CountBy(v => v.Group, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var weights = sizes.ToDictionary(g => g.Key, g => groupWeights?.GetValueOrDefault(g.Key, 1) ?? 1, StringComparer.Ordinal);

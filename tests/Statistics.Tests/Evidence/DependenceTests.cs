@@ -55,6 +55,58 @@ public sealed class DependenceTests
         Assert.Equal(Admission.SameBurst, rule.Offer(3, 0, 10));
     }
 
+    /// <summary>Said plainly: a list of clients, newest last, each with its payloads, newest first.</summary>
+    [Theory]
+    [InlineData(1, 4, 3)]
+    [InlineData(2, 1, 40)]
+    [InlineData(3, 8, 17)]
+    [InlineData(4, 0, 5)]
+    public void What_is_admitted_is_what_a_plain_list_admits(int seed, int remembered, int mostClients)
+    {
+        var random = new Random(seed);
+        var settings = new AdmissionSettings { SessionGapMs = 30, AutocorrelationMs = 200, RememberedPayloads = remembered, MaxClients = mostClients };
+        var rule = new AdmissionRule(settings);
+        var clients = new List<(ulong Id, List<ulong> Payloads, long Last, long Drawn)>();
+        var forgotten = 0;
+        for (var t = 0; t < 20_000; t++)
+        {
+            var (id, payload, time) = ((ulong)random.Next(mostClients + 3) * 0x9E3779B97F4A7C15, (ulong)random.Next(12), 7L * t);
+            var at = clients.FindIndex(c => c.Id == id);
+            var client = at >= 0 ? clients[at] : (id, [], long.MinValue, long.MinValue);
+            if (at >= 0)
+            {
+                clients.RemoveAt(at);
+            }
+            else if (clients.Count == mostClients)
+            {
+                clients.RemoveAt(0);
+                forgotten++;
+            }
+
+            var seen = payload != 0 && client.Payloads.Remove(payload);
+            if (payload != 0 && remembered > 0)
+            {
+                client.Payloads.Insert(0, payload);
+                client.Payloads.RemoveRange(Math.Min(remembered, client.Payloads.Count), Math.Max(0, client.Payloads.Count - remembered));
+            }
+
+            var isNew = client.Drawn == long.MinValue;
+            var expected = seen ? Admission.Repeat : isNew || time - client.Last >= 30 || time - client.Drawn >= 200 ? Admission.Draw : Admission.SameBurst;
+            clients.Add((id, client.Payloads, time, expected == Admission.Draw ? time : client.Drawn));
+            Assert.Equal(expected, rule.Offer(id, payload, time));
+            if (t % 1_777 == 0)
+            {
+                var buffer = new ArrayBufferWriter<byte>();
+                rule.Save(buffer);
+                rule = new AdmissionRule(settings);
+                rule.Restore(buffer.WrittenSpan);
+            }
+        }
+
+        Assert.Equal(forgotten, rule.ForgottenClients);
+        Assert.Equal(clients.Count, rule.Clients);
+    }
+
     [Fact]
     public void Means_are_handed_out_when_the_burst_has_ended()
     {
