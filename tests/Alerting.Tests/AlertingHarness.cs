@@ -106,7 +106,7 @@ internal sealed class AlertingHarness : IAsyncDisposable
             services.AddLogging(l => l.SetMinimumLevel(LogLevel.Error));
             services.AddSingleton(time);
             services.AddSingleton<IEventLog>(_ => EmbeddedEventLog.Open(
-                new EmbeddedEventLogOptions { Directory = Path.Combine(loaded.DataDirectory, "log"), HandoverTimeout = TimeSpan.FromSeconds(2) },
+                new EmbeddedEventLogOptions { Directory = Path.Combine(loaded.DataDirectory, "log"), HandoverTimeout = TimeSpan.FromSeconds(2), TailBytes = 4 << 20 },
                 TimeProvider.System,
                 NullLoggerFactory.Instance));
         });

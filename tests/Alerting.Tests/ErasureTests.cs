@@ -86,6 +86,50 @@ public sealed class ErasureTests
         Assert.Equal((0, 0, 0), (answer!.Incidents, answer.Findings, answer.Events));
     }
 
+    [Fact]
+    public async Task Verb_ErasesByTheApi_AndSaysWhatWentWrong()
+    {
+        using var files = new TemporaryDirectory();
+        await File.WriteAllTextAsync(files.File("admin"), "admin-key-of-the-test", Token);
+        await File.WriteAllTextAsync(files.File("viewer"), "viewer-key-of-the-test", Token);
+        var keys = $$"""
+            keys:
+                - { name: root, sha256: "{{Hash("admin-key-of-the-test")}}", roles: [ admin ] }
+                - { name: viewer, sha256: "{{Hash("viewer-key-of-the-test")}}", roles: [ view ] }
+            """;
+        string url;
+        await using (var harness = await AlertingHarness.StartAsync("models: [ { name: digits } ]", api: keys))
+        {
+            url = harness.App.Urls.First();
+            var id = harness.App.Services.GetRequiredService<ClientSealer>().Seal("client", Name);
+            await harness.PublishAsync(Findings.Make(0, client: id, summary: $"client {id} asks"));
+            await harness.ConsumedAsync(1);
+
+            Assert.Equal(ExitCode.Usage, await RunAsync("--client", Name, "--url", url));
+            Assert.Equal(ExitCode.Usage, await RunAsync("--client", Name, "--reason", "asked", "--url", "ftp://here"));
+            Assert.Equal(ExitCode.Usage, await RunAsync("--client", Name, "--reason", "asked", "--url", url, "--key", "admin-key-of-the-test"));
+            Assert.Equal(ExitCode.Usage, await RunAsync("--client", Name, "--reason", "asked", "--url", url, "--key", $"file:{files.File("absent")}"));
+            Assert.Equal(ExitCode.Usage, await RunAsync("--client", Name, "--reason", " ", "--url", url, "--key", $"file:{files.File("admin")}"));
+            Assert.Equal(ExitCode.Failure, await RunAsync("--client", Name, "--reason", "asked", "--url", url, "--key", $"file:{files.File("viewer")}"));
+            Assert.Equal(id, (await harness.IncidentsAsync()).Single().Client);
+
+            Assert.Equal(ExitCode.Success, await RunAsync("--client", Name, "--reason", $"asked by {Name}", "--url", url, "--key", $"file:{files.File("admin")}", "--json", files.File("done.json")));
+            var done = System.Text.Json.JsonDocument.Parse(await File.ReadAllTextAsync(files.File("done.json"), Token)).RootElement;
+            Assert.Equal((1, 1), (done.GetProperty("incidents").GetInt32(), done.GetProperty("findings").GetInt32()));
+            Assert.NotEqual(0, done.GetProperty("remains").GetArrayLength());
+            Assert.Equal(done.GetProperty("pseudonym").GetString(), (await harness.IncidentsAsync()).Single().Client);
+            var audit = await harness.Database.ReadAsync((c, t) => c.Audit.SingleAsync(a => a.Action == "client.erase", t), Token);
+            Assert.Equal(("root", "done"), (audit.Actor, audit.Outcome));
+            Assert.DoesNotContain(Name, audit.Detail, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(ExitCode.Failure, await RunAsync("--client", Name, "--reason", "asked", "--url", url, "--key", $"file:{files.File("admin")}"));
+
+        static Task<int> RunAsync(params string[] args) => MonitoringApplication.RunAsync(["erase", .. args], [new AlertingModule()], new EraseVerb());
+
+        static string Hash(string key) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    }
+
     /// <summary>Two clients in incidents with evidence, messages, notes, silences, a reveal and a hold; one is erased.</summary>
     /// <returns>The sealed id of the erased one.</returns>
     private static async Task<string> EraseAsync(AlertingHarness harness, WebhookDouble hook)

@@ -38,50 +38,6 @@ public sealed class MonitoringDatabaseTests : IDisposable
     }
 
     [Fact]
-    public async Task Initialize_OlderTables_RunsTheStepsInOrderInOneTransaction()
-    {
-        await using var database = Open();
-        await database.InitializeAsync(TestContext.Current.CancellationToken);
-        var fail = true;
-        SchemaUpgrade[] upgrades =
-        [
-            new(MonitoringDatabase.SchemaVersion + 2, (connection, transaction, _, token) => fail ? throw new InvalidOperationException("the step failed") : RunAsync(connection, transaction, "ALTER TABLE added ADD COLUMN second INTEGER", token)),
-            new(MonitoringDatabase.SchemaVersion + 1, (connection, transaction, _, token) => RunAsync(connection, transaction, "CREATE TABLE added (first INTEGER)", token)),
-        ];
-
-        // The failing step takes the first one back with it, so that the second try starts where the first did.
-        await Assert.ThrowsAsync<InvalidOperationException>(() => database.InitializeAsync(MonitoringDatabase.SchemaVersion + 2, upgrades, TestContext.Current.CancellationToken));
-        fail = false;
-        await database.InitializeAsync(MonitoringDatabase.SchemaVersion + 2, upgrades, TestContext.Current.CancellationToken);
-        await database.WriteAsync((c, t) => c.Database.ExecuteSqlRawAsync("INSERT INTO added (first, second) VALUES (1, 2)", t), TestContext.Current.CancellationToken);
-
-        static async Task RunAsync(System.Data.Common.DbConnection connection, System.Data.Common.DbTransaction transaction, string sql, CancellationToken token)
-        {
-            await using var command = connection.CreateCommand();
-            command.Transaction = transaction;
-            command.CommandText = sql;
-            await command.ExecuteNonQueryAsync(token);
-        }
-    }
-
-    [Fact]
-    public async Task Initialize_TablesOfVersion1_AreBroughtUpToDate()
-    {
-        await using var database = Open();
-        await database.InitializeAsync(TestContext.Current.CancellationToken);
-        await database.WriteAsync((c, t) => c.Database.ExecuteSqlRawAsync("DROP TABLE erased_client; DROP TABLE pending_rearm; UPDATE schema_version SET version = 1", t), TestContext.Current.CancellationToken);
-        await database.InitializeAsync(TestContext.Current.CancellationToken);
-        await database.WriteAsync((context, _) =>
-        {
-            context.ErasedClients.Add(new ErasedClient { Sha256 = "a", ErasedUnixNano = long.MaxValue, UntilUnixNano = 2 });
-            context.PendingRearms.Add(new PendingRearm { IncidentId = "inc-1", Model = "m", Family = Family.Drift, Client = "", Author = "anna", TimeUnixNano = 3 });
-            return Task.CompletedTask;
-        }, TestContext.Current.CancellationToken);
-        Assert.Equal(long.MaxValue, await database.ReadAsync((c, t) => c.ErasedClients.Select(e => e.ErasedUnixNano).SingleAsync(t), TestContext.Current.CancellationToken));
-        Assert.Equal(Family.Drift, await database.ReadAsync((c, t) => c.PendingRearms.Select(r => r.Family).SingleAsync(t), TestContext.Current.CancellationToken));
-    }
-
-    [Fact]
     public async Task Write_SameOpenKeyTwice_IsRefusedByTheDatabase()
     {
         await using var database = Open();

@@ -181,6 +181,22 @@ internal sealed partial class DeliveryWorker(
         }
     }
 
+    /// <summary>Writes the outcome of a message that does not exist: see <see cref="Rehearsal"/>.</summary>
+    public Task RehearseAsync(string id) => WriteOutcomeAsync(id, NotificationState.Delivered, 1, 0, unanswered: false, "", 0);
+
+    private Task<int> WriteOutcomeAsync(string id, NotificationState state, int attempts, long next, bool unanswered, string detail, long? finished) => database.WriteTogetherAsync(
+        (context, token) => context.Notifications
+            .Where(n => n.Id == id && n.State == NotificationState.Sending && n.Sender == settings.Instance)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(n => n.State, state)
+                    .SetProperty(n => n.Attempts, attempts)
+                    .SetProperty(n => n.NextAttemptUnixNano, next)
+                    .SetProperty(n => n.Uncertain, n => n.Uncertain || unanswered)
+                    .SetProperty(n => n.Detail, detail)
+                    .SetProperty(n => n.FinishedUnixNano, finished),
+                token));
+
     private async Task FinishAsync(ReceiverLane lane, OutboxNotification row, DeliveryResult result, bool attempted, bool unanswered)
     {
         var now = UnixNano.Now(time);
@@ -211,18 +227,7 @@ internal sealed partial class DeliveryWorker(
             }
         }
 
-        await database.WriteTogetherAsync(
-            (context, token) => context.Notifications
-                .Where(n => n.Id == row.Id && n.State == NotificationState.Sending && n.Sender == settings.Instance)
-                .ExecuteUpdateAsync(
-                    set => set
-                        .SetProperty(n => n.State, state)
-                        .SetProperty(n => n.Attempts, attempts)
-                        .SetProperty(n => n.NextAttemptUnixNano, next)
-                        .SetProperty(n => n.Uncertain, n => n.Uncertain || unanswered)
-                        .SetProperty(n => n.Detail, result.Detail)
-                        .SetProperty(n => n.FinishedUnixNano, state == NotificationState.Pending ? null : now),
-                    token)).ConfigureAwait(false);
+        await WriteOutcomeAsync(row.Id, state, attempts, next, unanswered, result.Detail, state == NotificationState.Pending ? null : now).ConfigureAwait(false);
         if (unanswered)
         {
             metrics.Uncertain(lane.Name, "no_answer");

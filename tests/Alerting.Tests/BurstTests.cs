@@ -1,0 +1,74 @@
+using Microsoft.AspNetCore.Http;
+using Monitoring.Alerting.Tests.Receivers;
+using Monitoring.Contracts;
+using Monitoring.TestKit;
+
+namespace Monitoring.Alerting.Tests;
+
+/// <summary>Alone in its process while it runs: it looks at the heap.</summary>
+[CollectionDefinition(nameof(BurstTests), DisableParallelization = true)]
+[Collection(nameof(BurstTests))]
+public sealed class BurstTests
+{
+    [Fact]
+    public async Task TenThousandFindingsInBursts_ThirtyPercentFailures_EverythingArrivesOnceInOrder_InBoundedMemory()
+    {
+        const int Total = 10_000;
+        const int Models = 500;
+
+        // Held in memory, 10,000 findings of this size would be more than the bound as bytes, and three times as much read.
+        const int FindingBytes = 6500;
+        const long Bound = 48L << 20;
+        await using var hook = await WebhookDouble.StartAsync();
+        await using var dead = await WebhookDouble.StartAsync();
+        await dead.DisposeAsync();
+        var random = new Random(7);
+        var gate = new Lock();
+        var open = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        hook.Before = (_, token) => open.Task.WaitAsync(token);
+        hook.Answer = _ =>
+        {
+            lock (gate)
+            {
+                return random.NextDouble() >= 0.3 ? null : Results.StatusCode(random.Next(3) switch { 0 => 503, 1 => 429, _ => 500 });
+            }
+        };
+        await using var harness = await AlertingHarness.StartAsync($"alerting: {{ stormModels: 100000 }}\nreceivers:\n{dead.Yaml("dead", "record")}\n{hook.Yaml("hook", "record")}");
+        await harness.PublishAsync(Make(0));
+        await harness.ConsumedAsync(1);
+        var before = Heap();
+        for (var burst = 0; burst < 20; burst++)
+        {
+            await harness.PublishAsync([.. Enumerable.Range(burst * 500, 500).Where(i => i > 0).Select(i => Make(i))]);
+        }
+
+        // All of it is taken in while the one receiver hangs and the other is dead: what waits, waits in the database.
+        await harness.ConsumedAsync(Total);
+        Assert.Equal(Total, await harness.FindingCountAsync());
+        Assert.Empty(hook.Accepted);
+        var growth = Heap() - before;
+        Assert.True(growth < Bound, $"the heap grew by {growth >> 20} MiB");
+
+        // Every incident opened, then escalated, in this order, whatever failed.
+        open.SetResult();
+        await Eventually.TrueAsync(() => hook.Accepted.Count == 2 * Models, "every transition of every incident accepted", TimeSpan.FromSeconds(120));
+        Assert.Empty(hook.Repeated);
+        Assert.Empty(hook.Violations);
+        var order = hook.AcceptedOrder.Select(id => hook.Accepted[id].GetProperty("data")).GroupBy(d => d.GetProperty("model").GetString());
+        Assert.All(order, g => Assert.Equal(["opened", "escalated"], g.Select(d => d.GetProperty("transition").GetString())));
+
+        Finding Make(int i)
+        {
+            var finding = Findings.Make(i, model: $"m{i % Models}", severity: i < Total / 2 ? Severity.Change : Severity.Harm);
+            finding.SampleEventIds.AddRange(Enumerable.Range(0, FindingBytes / 43).Select(n => $"event-{i:D8}-{n:D8}-{new string('x', 16)}"));
+            return finding;
+        }
+    }
+
+    private static long Heap()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return GC.GetTotalMemory(forceFullCollection: true);
+    }
+}
