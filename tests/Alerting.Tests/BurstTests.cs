@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using Monitoring.Alerting.Tests.Receivers;
 using Monitoring.Contracts;
@@ -10,13 +11,15 @@ namespace Monitoring.Alerting.Tests;
 [Collection(nameof(BurstTests))]
 public sealed class BurstTests
 {
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(5);
+
     [Fact]
     public async Task TenThousandFindingsInBursts_ThirtyPercentFailures_EverythingArrivesOnceInOrder_InBoundedMemory()
     {
         const int Total = 10_000;
         const int Models = 500;
 
-        // Held in memory, 10,000 findings of this size would be more than the bound as bytes, and three times as much read.
+        // Held in memory, 10,000 findings of this size would be more than the bound.
         const int FindingBytes = 6500;
         const long Bound = 48L << 20;
         await using var hook = await WebhookDouble.StartAsync();
@@ -43,7 +46,7 @@ public sealed class BurstTests
         }
 
         // All of it is taken in while the one receiver hangs and the other is dead: what waits, waits in the database.
-        await harness.ConsumedAsync(Total);
+        await Eventually.TrueAsync(async () => await harness.FindingCountAsync() >= Total, "all findings consumed", s_limit);
         Assert.Equal(Total, await harness.FindingCountAsync());
         Assert.Empty(hook.Accepted);
         var growth = Heap() - before;
@@ -51,7 +54,7 @@ public sealed class BurstTests
 
         // Every incident opened, then escalated, in this order, whatever failed.
         open.SetResult();
-        await Eventually.TrueAsync(() => hook.Accepted.Count == 2 * Models, "every transition of every incident accepted", TimeSpan.FromSeconds(120));
+        await Eventually.TrueAsync(() => hook.Accepted.Count == 2 * Models, "every transition of every incident accepted", s_limit);
         Assert.Empty(hook.Repeated);
         Assert.Empty(hook.Violations);
         var order = hook.AcceptedOrder.Select(id => hook.Accepted[id].GetProperty("data")).GroupBy(d => d.GetProperty("model").GetString());
@@ -59,9 +62,16 @@ public sealed class BurstTests
 
         Finding Make(int i)
         {
-            var finding = Findings.Make(i, model: $"m{i % Models}", severity: i < Total / 2 ? Severity.Change : Severity.Harm);
-            finding.SampleEventIds.AddRange(Enumerable.Range(0, FindingBytes / 43).Select(n => $"event-{i:D8}-{n:D8}-{new string('x', 16)}"));
-            return finding;
+            // The weight is a field that this build does not know: it is carried and kept, and no stage looks at it.
+            using var bytes = new MemoryStream();
+            using (var output = new CodedOutputStream(bytes, leaveOpen: true))
+            {
+                Findings.Make(i, model: $"m{i % Models}", severity: i < Total / 2 ? Severity.Change : Severity.Harm).WriteTo(output);
+                output.WriteTag(1000, WireFormat.WireType.LengthDelimited);
+                output.WriteBytes(ByteString.CopyFrom(new byte[FindingBytes]));
+            }
+
+            return Finding.Parser.ParseFrom(bytes.ToArray());
         }
     }
 
