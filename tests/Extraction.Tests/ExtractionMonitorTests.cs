@@ -225,6 +225,53 @@ public sealed class ExtractionMonitorTests : IDisposable
     }
 
     [Fact]
+    public async Task Synthetic_queries_split_over_twenty_accounts_are_seen_together_and_an_office_is_left_alone()
+    {
+        var options = new SelfSimilarityOptions();
+        var kind = new SelfSimilarityKind();
+        var random = new Random(8);
+        var (inputs, clients) = HonestClients(s_population.Value[..2_000], 20, 80, random, once: true);
+        var parameters = await kind.FitAsync(new FitContext(s_model, ReferenceData.Split(Rows(inputs, clients)), options, 5), CancellationToken.None);
+        var thief = s_population.Value[4_000..4_050].ToList();
+        while (thief.Count < 180)
+        {
+            thief.Add([.. thief[random.Next(thief.Count)].Select(v => Math.Clamp(v + (random.Next(2) == 0 ? 0.1f : -0.1f), 0, 1))]);
+        }
+
+        Assert.InRange(await QueriesToAlarmAsync(thief, options), 52, 120);
+        Assert.Equal(int.MaxValue, await QueriesToAlarmAsync(thief, options with { Cohorts = false }));
+        Assert.Equal(int.MaxValue, await QueriesToAlarmAsync(s_population.Value[3_000..3_800], options));
+
+        async Task<int> QueriesToAlarmAsync(IReadOnlyList<float[]> queries, SelfSimilarityOptions with)
+        {
+            var monitor = kind.Create(new MonitorContext("s", s_model, with, parameters.Bytes, 5));
+            var sums = new double[monitor.Variables.Count];
+            var sink = new Sink { Only = "cohort of addresses one", OnBet = (variable, log) => sums[variable] = (sums[variable] + 1) * Math.Exp(log) };
+            var plain = Rows(queries, [.. queries.Select((_, i) => "account-" + (i % 20))]);
+            var rows = new RowBatch(
+                s_model,
+                plain.Inputs.ToArray(),
+                [plain.Outputs(0).ToArray(), plain.Outputs(1).ToArray()],
+                [.. Enumerable.Range(0, plain.Count).Select(r => plain.Rows[r] with { Event = r })],
+                [.. queries.Select(_ => new InferenceEvent { Client = new Client { AddressPrefix = "one" } })]);
+            var scores = await monitor.ScoreAsync(rows, CancellationToken.None);
+            for (var row = 0; row < rows.Count; row++)
+            {
+                monitor.Apply(rows, row, scores, sink);
+                if (sums.Average() >= 1e5)
+                {
+                    var details = new FindingDetails();
+                    monitor.Describe(new AlarmContext(rows, row, "cohort of addresses one", 0, 20, 10), details);
+                    Assert.Equal(20, details.Clients.Count);
+                    return row + 1;
+                }
+            }
+
+            return int.MaxValue;
+        }
+    }
+
+    [Fact]
     public async Task Self_similarity_survives_a_restart_and_refuses_inputs_that_follow_from_one_another()
     {
         var options = new SelfSimilarityOptions { History = 32 };

@@ -164,21 +164,12 @@ internal sealed class QueryPatternMonitor : IMonitor
             Observe(rows, row, info.Client, client, scores, sink);
         }
 
-        // Accounts of one address prefix or key family that ask together are one more subject.
-        var caller = _cohorts && info.Client.Length > 0 && info.Event < rows.Events.Count ? rows.Events[info.Event].Client : null;
-        if (caller?.AddressPrefix is { Length: > 0 } prefix)
+        if (_cohorts)
         {
-            ObserveCohort(rows, row, "cohort of addresses " + prefix, info.Client, hash, projected, scores, sink);
-        }
-
-        if (caller?.KeyFamily is { Length: > 0 } family)
-        {
-            ObserveCohort(rows, row, "cohort of keys " + family, info.Client, hash, projected, scores, sink);
-        }
-
-        if (info.Client.Length > 0 && _shared?.Take(hash, info.Client) is { } number)
-        {
-            ObserveCohort(rows, row, string.Create(CultureInfo.InvariantCulture, $"{SharedQueries.Cohort} {number}"), info.Client, hash, projected, scores, sink);
+            foreach (var cohort in Cohorts.Of(rows, row, hash, _shared))
+            {
+                ObserveCohort(rows, row, cohort, info.Client, hash, projected, scores, sink);
+            }
         }
     }
 

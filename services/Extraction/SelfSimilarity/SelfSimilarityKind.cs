@@ -70,7 +70,12 @@ internal sealed class SelfSimilarityKind : MonitorKind<SelfSimilarityOptions>
         }
 
         // How often honest clients' queries lie around their own.
-        var parameters = new SelfSimilarityParameters(scales, near, copy, 0, 0);
+        var parameters = new SelfSimilarityParameters(scales, near, copy, 0, 0, options.Cohorts ? SharedQueries.Frequent(all, row => StableHash.Of(MemoryMarshal.AsBytes(all.Input(row)), context.Seed)) : null);
+        if (options.Cohorts && parameters.Frequent is null)
+        {
+            context.Warn(SharedQueries.TooMuchShared);
+        }
+
         var clients = new SortedDictionary<string, QueryHistory>(StringComparer.Ordinal);
         for (var row = 0; row < all.Count; row++)
         {

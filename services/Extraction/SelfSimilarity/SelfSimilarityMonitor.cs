@@ -21,6 +21,7 @@ internal sealed class SelfSimilarityMonitor : IMonitor
     private readonly SelfSimilarityParameters _parameters;
     private readonly Projection _projection;
     private readonly ClientTable<QueryHistory> _clients;
+    private readonly SharedQueries? _shared;
     private readonly ulong _seed;
 
     public SelfSimilarityMonitor(SelfSimilarityOptions options, SelfSimilarityParameters parameters, ulong seed)
@@ -30,6 +31,8 @@ internal sealed class SelfSimilarityMonitor : IMonitor
         _seed = seed;
         _projection = new Projection(parameters.Scales, seed);
         _clients = new ClientTable<QueryHistory>(options.Clients);
+        _shared = options.Cohorts && parameters.Frequent is not null ? new SharedQueries(parameters.Frequent) : null;
+        State = new ClientsAndCohorts(_clients, _shared);
         Variables = [.. s_rates.Select(q => new Variable(string.Create(CultureInfo.InvariantCulture, $"near own queries at {q:0.##}"))
         {
             Type = VariableType.Bet,
@@ -41,7 +44,7 @@ internal sealed class SelfSimilarityMonitor : IMonitor
 
     public IReadOnlyList<Variable> Variables { get; }
 
-    public IMonitorState State => _clients;
+    public IMonitorState State { get; }
 
     public ValueTask<MonitorScores> ScoreAsync(RowBatch rows, CancellationToken cancellationToken)
     {
@@ -62,36 +65,24 @@ internal sealed class SelfSimilarityMonitor : IMonitor
             return;
         }
 
-        var history = _clients.Touch(client);
-        if (!history.Recent.Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)))
-        {
-            return;
-        }
-
+        var hash = StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed);
         var projected = scores.Values.AsSpan(row * Projection.Width, Projection.Width);
-        var distance = history.Nearest(projected);
-        history.Remember(projected, _options.History);
-
-        // The first has nothing to lie around; a near copy is the business of query-similarity.
-        if (float.IsInfinity(distance) || distance <= _parameters.Copy)
+        Take(rows.PredictedClass(row), hash, projected, client, _clients.Touch(client), sink);
+        if (!_options.Cohorts)
         {
             return;
         }
 
-        var near = distance <= _parameters.NearOf(rows.PredictedClass(row));
-        var honest = Math.Min(1, Math.Max(_parameters.Share, ((_parameters.Concentration * _parameters.Share) + (Growth * history.Near)) / (_parameters.Concentration + history.Draws)));
-        for (var rate = 0; rate < s_rates.Length; rate++)
+        foreach (var cohort in Cohorts.Of(rows, row, hash, _shared))
         {
-            var (q, increment) = (s_rates[rate], 0.0);
-            if (q > honest)
+            var members = _clients.Touch(cohort);
+
+            // One account alone is judged under its own name.
+            if (members.Recent.Join(client) > 1)
             {
-                increment = near ? Math.Log(q / honest) : Math.Log((1 - q) / (1 - honest));
+                Take(rows.PredictedClass(row), hash, projected, cohort, members, sink);
             }
-
-            sink.Bet(rate, increment, client);
         }
-
-        history.Count(near);
     }
 
     public void Describe(AlarmContext alarm, FindingDetails details)
@@ -102,10 +93,44 @@ internal sealed class SelfSimilarityMonitor : IMonitor
         }
 
         var share = (double)history.Near / Math.Max(1, history.Draws);
-        details.Summary = string.Create(CultureInfo.InvariantCulture, $"{history.Near} of {history.Draws} queries of client {alarm.Subject} lie around its own earlier ones; honest clients: some {_parameters.Share:P0}. Someone may be making queries from queries to copy the model");
+        details.Summary = string.Create(CultureInfo.InvariantCulture, $"{history.Near} of {history.Draws} queries of {(history.Recent.Accounts.Count > 0 ? $"the {history.Recent.Accounts.Count} accounts of the" : "client")} {alarm.Subject} lie around {(history.Recent.Accounts.Count > 0 ? "their" : "its")} own earlier ones; honest clients: some {_parameters.Share:P0}. Someone may be making queries from queries to copy the model");
+        details.Clients.AddRange(history.Recent.Accounts);
         details.Measures["near"] = history.Near;
         details.Measures["queries"] = history.Recent.Queries;
         details.Measures["honest-share"] = _parameters.Share;
         details.Effect = ("share", _parameters.Share, share, share - _parameters.Share);
+    }
+
+    /// <summary>One query of a client or a cohort.</summary>
+    private void Take(int predicted, ulong hash, ReadOnlySpan<float> projected, string subject, QueryHistory history, IObservationSink sink)
+    {
+        if (!history.Recent.Admit(hash))
+        {
+            return;
+        }
+
+        var distance = history.Nearest(projected);
+        history.Remember(projected, _options.History);
+
+        // The first has nothing to lie around; a near copy is the business of query-similarity.
+        if (float.IsInfinity(distance) || distance <= _parameters.Copy)
+        {
+            return;
+        }
+
+        var near = distance <= _parameters.NearOf(predicted);
+        var honest = Math.Min(1, Math.Max(_parameters.Share, ((_parameters.Concentration * _parameters.Share) + (Growth * history.Near)) / (_parameters.Concentration + history.Draws)));
+        for (var rate = 0; rate < s_rates.Length; rate++)
+        {
+            var (q, increment) = (s_rates[rate], 0.0);
+            if (q > honest)
+            {
+                increment = near ? Math.Log(q / honest) : Math.Log((1 - q) / (1 - honest));
+            }
+
+            sink.Bet(rate, increment, subject);
+        }
+
+        history.Count(near);
     }
 }

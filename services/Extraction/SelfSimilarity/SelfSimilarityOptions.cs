@@ -12,6 +12,9 @@ public sealed record SelfSimilarityOptions
     [Range(16, 4096), Description("Distinct queries remembered of a client, 64 bytes each.")]
     public int History { get; init; } = 256;
 
+    [Description("Watch the accounts of one address prefix, of one key family, or that send the same inputs together too, from the second account on.")]
+    public bool Cohorts { get; init; } = true;
+
     [Range(100, 10_000_000), Description("Clients watched at once; beyond, the one silent longest is forgotten and counted.")]
     public int Clients { get; init; } = 100_000;
 }

@@ -9,9 +9,10 @@ namespace Monitoring.Extraction;
 /// <param name="Copy">Projected distance up to which it is a near copy instead.</param>
 /// <param name="Share">Mean share of such queries over honest clients.</param>
 /// <param name="Concentration">How alike honest clients are in it.</param>
-internal sealed record SelfSimilarityParameters(float[] Scales, double[] Near, double Copy, double Share, double Concentration)
+/// <param name="Frequent">Keyed hashes of inputs that several of the profile's clients sent; null where clients share too much to be linked by it.</param>
+internal sealed record SelfSimilarityParameters(float[] Scales, double[] Near, double Copy, double Share, double Concentration, IReadOnlyList<ulong>? Frequent)
 {
-    private const byte Version = 2;
+    private const byte Version = 3;
 
     /// <summary>Distance up to which a query with this answer lies around an earlier one.</summary>
     public double NearOf(int predicted) => Near[predicted >= 0 && predicted < Near.Length - 1 ? predicted : ^1];
@@ -26,6 +27,7 @@ internal sealed record SelfSimilarityParameters(float[] Scales, double[] Near, d
         writer.WriteDouble(Copy);
         writer.WriteDouble(Share);
         writer.WriteDouble(Concentration);
+        SharedQueries.WriteFrequent(writer, Frequent);
         return output.WrittenMemory;
     }
 
@@ -38,7 +40,7 @@ internal sealed record SelfSimilarityParameters(float[] Scales, double[] Near, d
         }
 
         var scales = Array.ConvertAll(reader.ReadDoubles(), s => (float)s);
-        var parameters = new SelfSimilarityParameters(scales, reader.ReadDoubles(), reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble());
+        var parameters = new SelfSimilarityParameters(scales, reader.ReadDoubles(), reader.ReadDouble(), reader.ReadDouble(), reader.ReadDouble(), SharedQueries.ReadFrequent(ref reader));
         reader.ExpectEnd();
         return parameters;
     }

@@ -32,7 +32,8 @@ internal static class CleanRuns
                 clients.AddRange(asked.Select(_ => client));
             }
 
-            var rows = digits.Rows(batch, clients, sent, outputs: kinds.Any(k => k != "query-similarity"));
+            // Nine clients of different habits share an office.
+            var rows = digits.Rows(batch, clients, sent, outputs: kinds.Any(k => k != "query-similarity"), cohort: c => "office-" + c[^1]);
             foreach (var (kind, (_, sink)) in monitors)
             {
                 var before = Environment.CpuUsage.TotalTime;

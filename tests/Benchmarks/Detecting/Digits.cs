@@ -101,8 +101,8 @@ internal sealed class Digits : IDisposable
     /// <param name="first">Number of the first row.</param>
     /// <param name="stepNano">Log time between rows.</param>
     /// <param name="outputs">Whether the model answers: monitors of inputs alone need none.</param>
-    /// <param name="cohort">Address prefix of all of them; empty for none.</param>
-    public RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string> clients, int first = 0, long stepNano = 1, bool outputs = true, string cohort = "")
+    /// <param name="cohort">Address prefix of a client; null for none.</param>
+    public RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string> clients, int first = 0, long stepNano = 1, bool outputs = true, Func<string, string>? cohort = null)
     {
         var flat = Vectors.Stack(inputs);
         float[][] none = [[], [], []];
@@ -113,7 +113,7 @@ internal sealed class Digits : IDisposable
             flat,
             answers,
             [.. Enumerable.Range(0, inputs.Count).Select(r => plain.Rows[r] with { EventId = "event-" + (first + r), EventHash = StableHash.Combine((ulong)(first + r), 3), TimeUnixNano = (first + r + 1) * stepNano, Offset = first + r, Event = r })],
-            cohort.Length == 0 ? [] : [.. clients.Select(c => new InferenceEvent { Client = new Client { Id = c, AddressPrefix = cohort } })]);
+            cohort is null ? [] : [.. clients.Select(c => new InferenceEvent { Client = new Client { Id = c, AddressPrefix = cohort(c) } })]);
     }
 
     public void Dispose()

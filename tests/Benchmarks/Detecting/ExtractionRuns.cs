@@ -69,7 +69,7 @@ internal static class ExtractionRuns
             for (var start = 0; start < thief.Queries.Count && sink.Alarms.Count == 0; start += Batch)
             {
                 var count = Math.Min(Batch, thief.Queries.Count - start);
-                var rows = digits.Rows([.. thief.Queries.Skip(start).Take(count)], [.. Enumerable.Range(start, count).Select(q => "thief-" + (q % accounts))], start, secondsBetween * second, cohort: accounts > 1 ? "203.0.113.0/24" : "");
+                var rows = digits.Rows([.. thief.Queries.Skip(start).Take(count)], [.. Enumerable.Range(start, count).Select(q => "thief-" + (q % accounts))], start, secondsBetween * second, cohort: accounts > 1 ? _ => "203.0.113.0/24" : null);
                 await sink.FeedAsync(rows, untilAlarm: true).ConfigureAwait(false);
             }
 
