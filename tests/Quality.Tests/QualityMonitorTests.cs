@@ -68,6 +68,35 @@ public sealed class QualityMonitorTests
     }
 
     [Fact]
+    public async Task A_feed_frozen_whole_is_a_ticket_once_and_a_short_run_of_retries_is_none()
+    {
+        var sink = new Sink();
+        var monitor = await FitAsync();
+        Apply(monitor, Rows(300, 9), sink);
+        float[] frozen = Rows(1, 10), retried = Rows(1, 11);
+        Apply(monitor, [.. Enumerable.Repeat(retried, 20).SelectMany(r => r)], sink, admitted: false);
+        Apply(monitor, Rows(5, 12), sink);
+        Assert.DoesNotContain(sink.Reports, r => r.Key == "frozen");
+
+        // Longer than ten times the twenty retries; the state goes through bytes on the way.
+        Apply(monitor, [.. Enumerable.Repeat(frozen, 199).SelectMany(r => r)], sink, admitted: false);
+        Assert.DoesNotContain(sink.Reports, r => r.Key == "frozen");
+        var buffer = new ArrayBufferWriter<byte>();
+        Assert.True(monitor.State!.Save("", buffer));
+        monitor = await FitAsync();
+        monitor.State!.Restore("", buffer.WrittenSpan);
+        Apply(monitor, [.. Enumerable.Repeat(frozen, 1_000).SelectMany(r => r)], sink, admitted: false);
+        var found = Assert.Single(sink.Reports, r => r.Key == "frozen");
+        Assert.Equal((Severity.Change, 200), (found.Severity, (int)found.Score));
+        Assert.Contains("the last 200 rows are one and the same", found.Summary, StringComparison.Ordinal);
+
+        // The same again is usual by now.
+        Apply(monitor, Rows(5, 13), sink);
+        Apply(monitor, [.. Enumerable.Repeat(frozen, 1_500).SelectMany(r => r)], sink, admitted: false);
+        Assert.Single(sink.Reports, r => r.Key == "frozen");
+    }
+
+    [Fact]
     public async Task A_rate_that_is_usual_is_not_broken_and_its_rise_is()
     {
         // A tenth of the speeds is missing in the reference.
@@ -252,9 +281,10 @@ public sealed class QualityMonitorTests
         return kind.Create(new MonitorContext("quality", model ?? s_model, options, fitted.Bytes, 1));
     }
 
-    private static void Apply(IMonitor monitor, float[] values, Sink sink, ModelDescription? model = null)
+    private static void Apply(IMonitor monitor, float[] values, Sink sink, ModelDescription? model = null, bool admitted = true)
     {
         var rows = ReferenceData.FromMatrix(model ?? s_model, values, values.Length / (model ?? s_model).Width);
+        rows = admitted ? rows : new RowBatch(rows.Model, values, [], [.. rows.Rows.ToArray().Select(r => r with { Admitted = false })], []);
         for (var r = 0; r < rows.Count; r++)
         {
             monitor.Apply(rows, r, MonitorScores.Empty, sink);

@@ -9,7 +9,7 @@ namespace Monitoring.Quality;
 /// <summary>The kind <c>quality</c>; see README.md beside it.</summary>
 public sealed class QualityKind : MonitorKind<QualityOptions>
 {
-    private const byte Version = 2;
+    private const byte Version = 3;
     private const int MinimumRows = 50;
 
     public override string Name => "quality";
@@ -33,6 +33,7 @@ public sealed class QualityKind : MonitorKind<QualityOptions>
         var writer = new CanonicalWriter(output);
         writer.WriteByte(Version);
         writer.WriteCount(rows.Count);
+        writer.WriteCount(LongestRepeat(rows));
         var levels = new float[rows.Count];
         var start = 0;
         foreach (var feature in context.Model.Schema.Features)
@@ -58,6 +59,7 @@ public sealed class QualityKind : MonitorKind<QualityOptions>
         }
 
         var rows = checked((int)reader.ReadCount());
+        var longestRepeat = checked((int)reader.ReadCount());
         var columns = new List<CheckedColumn>();
         var start = 0;
         foreach (var feature in context.Model.Schema.Features)
@@ -77,7 +79,20 @@ public sealed class QualityKind : MonitorKind<QualityOptions>
         }
 
         reader.ExpectEnd();
-        return new QualityMonitor([.. columns], rows, options);
+        return new QualityMonitor([.. columns], rows, longestRepeat, options);
+    }
+
+    /// <summary>Most rows in a row that are one and the same.</summary>
+    private static int LongestRepeat(RowBatch rows)
+    {
+        int longest = 1, length = 1;
+        for (var r = 1; r < rows.Count; r++)
+        {
+            length = rows.Rows[r].InputHash == rows.Rows[r - 1].InputHash ? length + 1 : 1;
+            longest = Math.Max(longest, length);
+        }
+
+        return longest;
     }
 
     /// <summary>Nobody asks after one pixel: an image is checked as a whole.</summary>

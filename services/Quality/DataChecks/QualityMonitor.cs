@@ -22,6 +22,10 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     /// <summary>Unreadable events of one client within this are one draw: a client that retries is not a broken system.</summary>
     private const long SchemaGapNano = 60_000_000_000;
 
+    /// <summary>Fewest rows in a row, one and the same, that are called frozen; and how many times longer than any such run before.</summary>
+    private const int FrozenRows = 100;
+    private const int FrozenTimes = 10;
+
     private const string Schema = "schema";
     private readonly CheckedColumn[] _columns;
     private readonly QualityOptions _options;
@@ -37,12 +41,18 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     private long _schemaTime = long.MinValue;
     private bool _dirty;
 
+    /// <summary>The run of identical rows that the newest row belongs to, independent or not, and the longest one that has ended.</summary>
+    private Repeat _repeat;
+    private long _longestRepeat;
+
     /// <param name="columns">What is checked.</param>
     /// <param name="referenceRows">Rows of the reference.</param>
+    /// <param name="longestRepeat">Its longest run of identical rows.</param>
     /// <param name="options">Options.</param>
-    public QualityMonitor(CheckedColumn[] columns, int referenceRows, QualityOptions options)
+    public QualityMonitor(CheckedColumn[] columns, int referenceRows, int longestRepeat, QualityOptions options)
     {
         _columns = columns;
+        _longestRepeat = longestRepeat;
         _options = options;
         _low = new double[columns.Length];
         _high = new double[columns.Length];
@@ -77,6 +87,7 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
         _dirty = true;
         var info = rows.Rows[row];
         var input = rows.Input(row);
+        LookForFrozen(info, sink);
         if (!info.Admitted)
         {
             if (IsUnreadable(input))
@@ -108,6 +119,8 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
         {
             return;
         }
+
+        _repeat = default;
 
         _checks.Clear();
         foreach (ref var run in _runs.AsSpan())
@@ -163,7 +176,11 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     public bool Save(string key, IBufferWriter<byte> output)
     {
         var writer = new CanonicalWriter(output);
-        writer.WriteByte(2);
+        writer.WriteByte(3);
+        writer.WriteUInt64(_repeat.Hash);
+        writer.WriteCount(_repeat.Length);
+        writer.WriteSigned(_repeat.Time);
+        writer.WriteCount(_longestRepeat);
         writer.WriteCount(_columns.Length);
         writer.WriteCount(_draws);
         writer.WriteBytes(Encoding.UTF8.GetBytes(_schemaClient));
@@ -190,9 +207,16 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
     public void Restore(string key, ReadOnlySpan<byte> value)
     {
         var reader = new CanonicalReader(value);
-        if (reader.ReadByte() != 2 || reader.ReadCount() != _columns.Length)
+        if (reader.ReadByte() != 3)
         {
-            throw new InvalidDataException("quality: state of another version or another number of columns");
+            throw new InvalidDataException("quality: state of another version");
+        }
+
+        _repeat = new Repeat { Hash = reader.ReadUInt64(), Length = reader.ReadCount(), Time = reader.ReadSigned() };
+        _longestRepeat = reader.ReadCount();
+        if (reader.ReadCount() != _columns.Length)
+        {
+            throw new InvalidDataException("quality: state of another number of columns");
         }
 
         _draws = reader.ReadCount();
@@ -212,6 +236,32 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
         }
 
         reader.ExpectEnd();
+    }
+
+    /// <summary>
+    /// A feed that is frozen whole sends one row again and again: exact repeats, which are no independent rows, so that no check sees them and every monitor goes without draws. A fact, no statistics: told once a run, as a
+    /// ticket, when the run is ten times as long as any before, of the reference or of the traffic. A probe that sends one row while nobody else calls is told once, and not again until it goes on ten times as long.
+    /// </summary>
+    private void LookForFrozen(in RowInfo info, IObservationSink sink)
+    {
+        if (info.InputHash != _repeat.Hash || _repeat.Length == 0)
+        {
+            _longestRepeat = Math.Max(_longestRepeat, _repeat.Length);
+            _repeat = new Repeat { Hash = info.InputHash, Time = info.TimeUnixNano };
+        }
+
+        _repeat.Length++;
+        if (_repeat.Length == Math.Max(FrozenRows, FrozenTimes * _longestRepeat))
+        {
+            var since = DateTimeOffset.FromUnixTimeMilliseconds(_repeat.Time / 1_000_000).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+            sink.Report(new CertainFinding("frozen", string.Create(CultureInfo.InvariantCulture, $"the last {_repeat.Length} rows are one and the same, since {since} UTC; before, at most {_longestRepeat} were: the feed stands still, and no monitor gets an independent row from it"))
+            {
+                Severity = Severity.Change,
+                Client = info.Client,
+                Score = _repeat.Length,
+                Measures = [("identical rows", _repeat.Length), ("usual at most", _longestRepeat)],
+            });
+        }
     }
 
     private static double Rate(string check, CheckedColumn column) => check switch
@@ -372,6 +422,16 @@ internal sealed class QualityMonitor : IMonitor, IMonitorState
                 _checks.Remove(subject);
             }
         }
+    }
+
+    /// <summary>Rows in a row that are one and the same.</summary>
+    private struct Repeat
+    {
+        public ulong Hash;
+        public long Length;
+
+        /// <summary>Log time of the first.</summary>
+        public long Time;
     }
 
     /// <summary>How long a column has stood at one value, and since when.</summary>
