@@ -172,8 +172,8 @@ public sealed class NearestNeighbours : INeighbourSearch
         }
     }
 
-    /// <summary>|r|² − 2q·r of six rows with all reference rows; the smallest of each are kept.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>|r|² − 2q·r of six rows with all reference rows; the smallest of each are kept. By itself: within its caller, which is compiled while it loops, its twelve sums do not stay in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private void Multiply(float[] tile, Candidates[] nearest)
     {
         int d = Columns, blocks = _squares.Length / Lanes;

@@ -40,8 +40,8 @@ public sealed class OnlineMahalanobis(int columns, int? components = null, doubl
         }
 
         // Deviations of the (clipped) rows from the mean of all rows before them, and of the raw rows.
-        var learned = new double[rows.Length];
-        var scored = new double[rows.Length];
+        var learned = GC.AllocateUninitializedArray<double>(rows.Length);
+        var scored = GC.AllocateUninitializedArray<double>(rows.Length);
         var mean = (double[])_mean.Clone();
         var next = new double[columns * columns];
         var clipping = _count > startClip;
