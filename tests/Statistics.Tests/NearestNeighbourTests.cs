@@ -30,9 +30,12 @@ public sealed class NearestNeighbourTests
                 TensorPrimitives.Multiply(queries, 1e6, queries);
             }
 
-            var search = new NearestNeighbours(reference, columns);
-            Compare(search, reference, queries, columns, k, self: -1);
-            Compare(search, reference, reference, columns, Math.Min(k, n - 1), self: 0);
+            foreach (var tree in new[] { false, true })
+            {
+                var search = new NearestNeighbours(reference, columns, tree);
+                Compare(search, reference, queries, columns, k, self: -1);
+                Compare(search, reference, reference, columns, Math.Min(k, n - 1), self: 0);
+            }
         }
     }
 

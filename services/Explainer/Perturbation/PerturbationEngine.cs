@@ -1,16 +1,19 @@
 namespace Monitoring.Explainer;
 
 /// <summary>
-/// Scores the rows of all explanations of one model: batches are filled across requests, urgent ones first and the others in turn,
-/// and the next batch is written while the last one is scored. Costs no thread while there is nothing to do.
+/// Scores the rows of all explanations of one model: batches are filled across requests, urgent ones first and the others in turn. One thread writes a batch and scores it: handing
+/// batches from one that writes to one that scores cost more than writing does (docs/adr/0086-one-thread-perturbs.md). Costs no thread while there is nothing to do.
 /// </summary>
-internal sealed class PerturbationEngine
+internal sealed class PerturbationEngine : IThreadPoolWorkItem
 {
+    /// <summary>Batches after which other work of the thread pool comes first.</summary>
+    private const int Turn = 8;
+
     private readonly Lock _gate = new();
     private readonly LinkedList<Pending> _pending = new();
     private readonly IRowModel _model;
     private readonly int _batchRows;
-    private Batch? _spare;
+    private Batch? _batch;
     private bool _running;
 
     /// <param name="model">Model to score with.</param>
@@ -69,53 +72,42 @@ internal sealed class PerturbationEngine
             if (!_running)
             {
                 _running = true;
-                _ = Task.Run(WorkAsync, CancellationToken.None);
+                ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
             }
         }
 
         return pending.Completion.Task;
     }
 
-    private async Task WorkAsync()
+    void IThreadPoolWorkItem.Execute()
     {
-        var next = NextBatch();
-        while (next is not null)
+        for (var done = 0; done < Turn;)
         {
-            var current = next;
-            var scoring = Task.Run(() => Score(current));
-            next = NextBatch();
-            await scoring.ConfigureAwait(false);
-            if (next is null)
+            if (Fill())
+            {
+                Score();
+                done++;
+                continue;
+            }
+
+            lock (_gate)
             {
                 // Between the last look and now a request may have come.
-                lock (_gate)
+                if (_pending.Count == 0)
                 {
-                    if (_pending.Count == 0)
-                    {
-                        _running = false;
-                        return;
-                    }
+                    _running = false;
+                    return;
                 }
-
-                next = NextBatch();
             }
         }
 
-        lock (_gate)
-        {
-            _running = false;
-            if (_pending.Count > 0)
-            {
-                _running = true;
-                _ = Task.Run(WorkAsync);
-            }
-        }
+        ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
     }
 
-    /// <summary>Fills a batch with rows of the waiting requests; null where none waits.</summary>
-    private Batch? NextBatch()
+    /// <summary>Fills the batch with rows of the waiting requests; false where none waits.</summary>
+    private bool Fill()
     {
-        var batch = Interlocked.Exchange(ref _spare, null) ?? new Batch(_batchRows, _model);
+        var batch = _batch ??= new Batch(_batchRows, _model);
         batch.Parts.Clear();
         batch.Rows = 0;
         while (batch.Rows < _batchRows)
@@ -166,11 +158,12 @@ internal sealed class PerturbationEngine
             batch.Rows += count;
         }
 
-        return batch.Rows > 0 ? batch : null;
+        return batch.Rows > 0;
     }
 
-    private void Score(Batch batch)
+    private void Score()
     {
+        var batch = _batch!;
         try
         {
             _model.Score(batch.Inputs.AsMemory(0, batch.Rows * _model.Columns), batch.Rows, batch.Outputs.AsSpan(0, batch.Rows * _model.Outputs), CancellationToken.None);
@@ -197,8 +190,6 @@ internal sealed class PerturbationEngine
                 pending.Completion.TrySetResult(pending.Results);
             }
         }
-
-        _spare = batch;
     }
 
     private sealed class Batch(int rows, IRowModel model)

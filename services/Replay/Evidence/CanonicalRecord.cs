@@ -16,10 +16,13 @@ internal static class CanonicalRecord
     /// <summary>Writes 0x00 (the leaf prefix of RFC 6962) and the canonical bytes into <paramref name="buffer"/>, which grows when too small; returns their number.</summary>
     public static int WriteLeaf(LogEntry entry, ref byte[] buffer)
     {
-        var size = 1 + 1 + 2 + Encoding.UTF8.GetByteCount(entry.Topic) + 4 + 8 + 8 + 4 + entry.Key.Length + 1 + 4 + (entry.Value?.Length ?? 0) + 2;
-        foreach (var header in entry.Headers)
+        // An upper bound: counting the bytes of every name would cost as much as writing it. And no enumerators: there is one record after the other.
+        var headers = entry.Headers;
+        var size = 1 + 1 + 2 + (3 * entry.Topic.Length) + 4 + 8 + 8 + 4 + entry.Key.Length + 1 + 4 + (entry.Value?.Length ?? 0) + 2;
+        for (var i = 0; i < headers.Count; i++)
         {
-            size += 2 + Encoding.UTF8.GetByteCount(header.Name) + 4 + header.Value.Length;
+            var header = headers[i];
+            size += 2 + (3 * header.Name.Length) + 4 + header.Value.Length;
         }
 
         if (buffer.Length < size)
@@ -37,9 +40,10 @@ internal static class CanonicalRecord
         writer.Bytes(entry.Key.Span);
         writer.Byte(entry.Value is null ? (byte)0 : (byte)1);
         writer.Bytes(entry.Value is { } value ? value.Span : default);
-        writer.UInt16(checked((ushort)entry.Headers.Count));
-        foreach (var header in entry.Headers)
+        writer.UInt16(checked((ushort)headers.Count));
+        for (var i = 0; i < headers.Count; i++)
         {
+            var header = headers[i];
             writer.Text(header.Name);
             writer.Bytes(header.Value.Span);
         }

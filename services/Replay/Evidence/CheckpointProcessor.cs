@@ -9,6 +9,9 @@ namespace Monitoring.Replay.Evidence;
 /// </summary>
 internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, EvidenceOptions options, PartitionAssignment assignment) : IPartitionProcessor
 {
+    /// <summary>The group's offset is what its lag is measured by; where to resume the chain says. So it need not follow every segment of busy traffic, each in a transaction of the log's writer.</summary>
+    private static readonly TimeSpan s_commitInterval = TimeSpan.FromSeconds(1);
+
     /// <summary>Told the number of records after every checkpoint.</summary>
     public Action<int>? Sealed { get; init; }
 
@@ -29,6 +32,8 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
     private long _firstTime;
     private long _lastTime;
     private long _arrived;
+    private long _committed;
+    private long _commitTime;
     private bool _stopped;
 
     public async ValueTask<long?> StartAsync(CancellationToken cancellationToken)
@@ -37,7 +42,7 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
         var offsets = await log.GetOffsetsAsync(assignment.Topic, assignment.Partition, cancellationToken).ConfigureAwait(false);
 
         // Records that were retired before they were sealed stay visible as a gap between two checkpoints.
-        _from = _next = Math.Max(_chain.NextOffset ?? 0, offsets.Start);
+        _from = _next = _committed = Math.Max(_chain.NextOffset ?? 0, offsets.Start);
         _tree.Clear();
         Open?.Add(this);
         return _next;
@@ -92,6 +97,11 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
             {
                 await SealAsync(cancellationToken).ConfigureAwait(false);
             }
+
+            if (!_stopped && assignment.MayWrite)
+            {
+                await CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -110,6 +120,11 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
             if (!lost && _tree.Count > 0)
             {
                 await SealAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            if (!lost && assignment.MayWrite)
+            {
+                await CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -133,6 +148,19 @@ internal sealed class CheckpointProcessor(IEventLog log, SigningKey key, Evidenc
         _from = _next;
         _tree.Clear();
         Sealed?.Invoke(count);
-        await assignment.CommitAsync(_next, cancellationToken).ConfigureAwait(false);
+        if (_commitTime == 0 || Time.GetElapsedTime(_commitTime) >= s_commitInterval)
+        {
+            await CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask CommitAsync(CancellationToken cancellationToken)
+    {
+        if (_committed != _from)
+        {
+            await assignment.CommitAsync(_from, cancellationToken).ConfigureAwait(false);
+            _committed = _from;
+            _commitTime = Time.GetTimestamp();
+        }
     }
 }

@@ -9,6 +9,12 @@ namespace Monitoring.Replay.Replaying;
 /// <param name="Sha256">Of all findings' canonical bytes, each after its length: two runs that agree have the same.</param>
 internal sealed record ReplayResult(IReadOnlyList<Finding> Findings, long Events, double Seconds, string Sha256)
 {
+    /// <summary>Time that the range took when it was recorded; zero where that is not known.</summary>
+    public TimeSpan Recorded { get; init; }
+
+    /// <summary>How many times faster than it was recorded; NaN where that is not known.</summary>
+    public double TimesRecorded => Recorded > TimeSpan.Zero && Seconds > 0 ? Recorded.TotalSeconds / Seconds : double.NaN;
+
     public double EventsPerSecond => Seconds > 0 ? Events / Seconds : 0;
 
     /// <summary>

@@ -22,7 +22,7 @@ internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildId
     /// <summary>Told events done, at most once per batch.</summary>
     public Action<long>? Progress { get; init; }
 
-    /// <summary>Runs the groups one after the other.</summary>
+    /// <summary>Runs the groups side by side.</summary>
     /// <param name="groups">Each group's configuration and the profile store it may use: a copy, for a run may learn and approve profiles.</param>
     /// <param name="fromTime">Log time from; 0 for the log's start. Evidence begins at the start of the range.</param>
     /// <param name="toTime">Log time to (exclusive).</param>
@@ -38,24 +38,26 @@ internal sealed class ReplayRunner(IEventLog source, MonitorKinds kinds, BuildId
         }
 
         var start = time.GetTimestamp();
-        var findings = new List<Finding>();
-        var events = 0L;
+        var range = new IsolatedRange(source, Topics.InferenceEvents, ranges) { Progress = Progress };
+        using var metrics = new DetectionMetrics(new IsolatedMeters());
+
+        // No checkpoint falls due: nobody will continue this run.
+        var options = new MonitorGroupOptions { CheckpointRecords = int.MaxValue, CheckpointInterval = TimeSpan.FromDays(3650), Answers = Answers };
+        var logs = new List<IsolatedLog>();
         foreach (var (configuration, profiles) in groups)
         {
-            var log = new IsolatedLog(source, Topics.InferenceEvents, ranges) { Progress = Progress };
-            using var metrics = new DetectionMetrics(new IsolatedMeters());
-
-            // No checkpoint falls due: nobody will continue this run.
-            var options = new MonitorGroupOptions { CheckpointRecords = int.MaxValue, CheckpointInterval = TimeSpan.FromDays(3650), Answers = Answers };
-            await using var group = new MonitorGroup(log, kinds, profiles, configuration, options, build, metrics, time, NullLogger<MonitorGroup>.Instance);
-            await group.StartAsync(cancellationToken).ConfigureAwait(false);
-            await group.Completion.WaitAsync(cancellationToken).ConfigureAwait(false);
-            findings.AddRange(log.Written(Topics.Findings).Select(r => Finding.Parser.ParseFrom(r.Value!.Value.Span))
-                .OrderBy(f => f.Position.InputPartition).ThenBy(f => f.Position.InputOffset).ThenBy(f => f.Position.Ordinal));
-            events += log.Events;
+            var log = new IsolatedLog(source, range);
+            logs.Add(log);
+            await new MonitorGroup(log, kinds, profiles, configuration, options, build, metrics, time, NullLogger<MonitorGroup>.Instance).StartAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        return new ReplayResult(findings, events, time.GetElapsedTime(start).TotalSeconds, Hash(findings));
+        await range.RunAsync(cancellationToken).ConfigureAwait(false);
+        List<Finding> findings =
+        [
+            .. logs.SelectMany(log => log.Written(Topics.Findings).Select(r => Finding.Parser.ParseFrom(r.Value!.Value.Span))
+                .OrderBy(f => f.Position.InputPartition).ThenBy(f => f.Position.InputOffset).ThenBy(f => f.Position.Ordinal)),
+        ];
+        return new ReplayResult(findings, range.Events, time.GetElapsedTime(start).TotalSeconds, Hash(findings)) { Recorded = range.Recorded };
     }
 
     /// <summary>The findings that live groups made from events of a time range.</summary>

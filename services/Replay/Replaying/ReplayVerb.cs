@@ -86,7 +86,7 @@ public sealed class ReplayVerb(IReadOnlyList<IServiceModule> modules) : IVerb
             Console.WriteLine(line);
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"would have paged {result.Pages} times and written {result.Tickets} tickets; {result.Findings.Count} findings from {result.Events:N0} events in {result.Seconds:F1} s ({result.EventsPerSecond:N0}/s)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"would have paged {result.Pages} times and written {result.Tickets} tickets; {result.Findings.Count} findings from {result.Events:N0} events in {result.Seconds:F1} s ({result.EventsPerSecond:N0}/s{(double.IsNaN(result.TimesRecorded) ? "" : string.Create(CultureInfo.InvariantCulture, $", {result.TimesRecorded:N0} times as fast as recorded"))})"));
         await VerbOptions.WriteJsonAsync(
             json,
             new
@@ -102,6 +102,7 @@ public sealed class ReplayVerb(IReadOnlyList<IServiceModule> modules) : IVerb
                 findings = result.Findings.Count,
                 events = result.Events,
                 eventsPerSecond = result.EventsPerSecond,
+                timesRecorded = double.IsNaN(result.TimesRecorded) ? (double?)null : result.TimesRecorded,
                 sha256 = result.Sha256,
             },
             cancellationToken).ConfigureAwait(false);

@@ -86,45 +86,62 @@ internal static class ToleranceProjection
         return SolveByBreakpoints(bins.V, bins.U, urnTotal, below, above);
     }
 
-    /// <summary>The exact search: sort the 2K ends of the pieces, find the piece that holds the root, solve on it.</summary>
+    /// <summary>
+    /// The exact search: of the 2K ends of the pieces the smallest at which the sum reaches U, and the one before it; solve on the piece between them. Selected by halves, for a sort of
+    /// all of them costs more than the rest.
+    /// </summary>
     internal static double SolveByBreakpoints(ReadOnlySpan<double> v, ReadOnlySpan<double> u, double urnTotal, double below, double above)
     {
         Span<double> ends = v.Length <= 64 ? stackalloc double[2 * v.Length] : new double[2 * v.Length];
         var count = 0;
+        var greatest = double.NegativeInfinity;
         for (var i = 0; i < v.Length; i++)
         {
             if (v[i] > 0)
             {
                 ends[count++] = below * u[i] / v[i];
                 ends[count++] = above * u[i] / v[i];
+                greatest = Math.Max(greatest, ends[count - 1]);
             }
         }
 
+        // Where no end reaches U by rounding, the last one does.
+        var (before, reached) = (double.NegativeInfinity, greatest);
         ends = ends[..count];
-        ends.Sort();
-        var low = 0;
-        var high = count - 1;
-        while (low < high)
+        while (ends.Length > 0)
         {
-            var middle = (low + high) >>> 1;
-            Evaluate(v, u, ends[middle], below, above, out var clippedAt, out var freeAt);
-            if (clippedAt + (ends[middle] * freeAt) < urnTotal)
+            var pivot = ends[ends.Length / 2];
+            Evaluate(v, u, pivot, below, above, out var clippedAt, out var freeAt);
+            var kept = 0;
+            if (clippedAt + (pivot * freeAt) < urnTotal && pivot < greatest)
             {
-                low = middle + 1;
+                before = pivot;
+                foreach (var end in ends)
+                {
+                    ends[kept] = end;
+                    kept += end > pivot ? 1 : 0;
+                }
             }
             else
             {
-                high = middle;
+                reached = pivot;
+                foreach (var end in ends)
+                {
+                    ends[kept] = end;
+                    kept += end < pivot ? 1 : 0;
+                }
             }
+
+            ends = ends[..kept];
         }
 
-        if (low == 0)
+        if (double.IsNegativeInfinity(before))
         {
-            return ends[0];
+            return reached;
         }
 
-        Evaluate(v, u, 0.5 * (ends[low - 1] + ends[low]), below, above, out var clipped, out var free);
-        return free > 0 ? Math.Clamp((urnTotal - clipped) / free, ends[low - 1], ends[low]) : ends[low];
+        Evaluate(v, u, 0.5 * (before + reached), below, above, out var clipped, out var free);
+        return free > 0 ? Math.Clamp((urnTotal - clipped) / free, before, reached) : reached;
     }
 
     /// <summary>Adds four bins to the sums at b: a clipped one by its bound, a free one by v.</summary>

@@ -10,7 +10,8 @@ namespace Monitoring.Statistics;
 /// Exact Euclidean nearest neighbours among n frozen reference rows, by brute force on vector units, O(n·d) a row. Candidates come from |r|² − 2q·r in single precision, a matrix product of tiles of six
 /// rows and sixteen reference rows in registers: one fused operation a column instead of two. The candidates' distances are computed again in double from the rows themselves, and ordered by distance,
 /// then index. Single precision cannot lose a neighbour: where the bound on its rounding error does not prove that every row that was left out is farther than the k-th found, the row is searched
-/// again by (x − r)², where nothing cancels, and at last in double. So the answer does not depend on how candidates were found.
+/// again by (x − r)², where nothing cancels, and at last in double. So the answer does not depend on how candidates were found. Of few columns only the rows are looked at that may be
+/// candidates (<see cref="NeighbourTree"/>).
 /// </summary>
 public sealed class NearestNeighbours : INeighbourSearch
 {
@@ -22,17 +23,32 @@ public sealed class NearestNeighbours : INeighbourSearch
     /// <summary>Length of a row from which its squares may leave single precision.</summary>
     private const double Longest = 1e15;
 
+    /// <summary>Among more columns the tree's boxes overlap: nearly all are looked at, one row at a time.</summary>
+    private const int TreeColumns = 12;
+
+    /// <summary>Fewer rows are multiplied as fast.</summary>
+    private const int TreeRows = 512;
+
     private readonly double[] _rows;
     private readonly double[] _origin;
 
     // Blocks of Lanes rows, within a block column by column; the last block is padded with rows infinitely far away.
-    private readonly float[] _blocks;
+    private readonly float[] _blocks = [];
+    private readonly NeighbourTree? _tree;
 
     /// <summary>|r|² of the rows of the blocks; infinite for the padding.</summary>
-    private readonly float[] _squares;
+    private readonly float[] _squares = [];
     private readonly double _longest;
 
     public NearestNeighbours(ReadOnlySpan<double> reference, int columns)
+        : this(reference, columns, columns <= TreeColumns && reference.Length / Math.Max(1, columns) >= TreeRows)
+    {
+    }
+
+    /// <param name="reference">Finite rows, row-major.</param>
+    /// <param name="columns">Their width.</param>
+    /// <param name="tree">Whether to look only where neighbours may be.</param>
+    internal NearestNeighbours(ReadOnlySpan<double> reference, int columns, bool tree)
     {
         Count = RowShape.CheckReference(reference, columns, 1);
         Columns = columns;
@@ -43,6 +59,26 @@ public sealed class NearestNeighbours : INeighbourSearch
         for (var i = 0; i < reference.Length; i++)
         {
             _origin[i % columns] += reference[i] / Count;
+        }
+
+        if (tree)
+        {
+            var centred = new float[Count * columns];
+            for (var row = 0; row < Count; row++)
+            {
+                var square = 0.0;
+                for (var c = 0; c < columns; c++)
+                {
+                    var value = Single(reference[(row * columns) + c] - _origin[c]);
+                    centred[(row * columns) + c] = value;
+                    square += (double)value * value;
+                }
+
+                _longest = Math.Max(_longest, Math.Sqrt(square));
+            }
+
+            _tree = new NeighbourTree(centred, columns);
+            return;
         }
 
         var blocks = (Count + Lanes - 1) / Lanes;
@@ -84,6 +120,12 @@ public sealed class NearestNeighbours : INeighbourSearch
         }
 
         var wanted = Math.Min(available, k + Margin) + (self >= 0 ? 1 : 0);
+        if (_tree is not null)
+        {
+            FindInTree(rows, k, wanted, indices, distances, self);
+            return;
+        }
+
         var nearest = new Candidates[Together];
         for (var t = 0; t < Together; t++)
         {
@@ -117,18 +159,83 @@ public sealed class NearestNeighbours : INeighbourSearch
                 var own = self < 0 ? -1 : self + i + t;
                 Span<int> foundIndices = indices.Slice((i + t) * k, k);
                 Span<double> foundDistances = distances.Slice((i + t) * k, k);
-                Refine(row, nearest[t], exact, own, foundIndices, foundDistances);
+                Refine(row, nearest[t].Indices, exact, own, foundIndices, foundDistances);
                 if (!Proves(nearest[t].Limit, foundDistances[^1], lengths[t]))
                 {
                     nearest[t].Clear();
                     Scan(row, nearest[t]);
-                    Refine(row, nearest[t], exact, own, foundIndices, foundDistances);
+                    Refine(row, nearest[t].Indices, exact, own, foundIndices, foundDistances);
                     if (!ProvesDirectly(nearest[t].Limit, foundDistances[^1], lengths[t]))
                     {
                         Sort(row, own, foundIndices, foundDistances);
                     }
                 }
             }
+        }
+    }
+
+    private void FindInTree(ReadOnlySpan<double> rows, int k, int wanted, Span<int> indices, Span<double> distances, int self)
+    {
+        var query = new float[Columns];
+        var nearest = new NeighbourCandidates(wanted);
+        var exact = new double[wanted];
+        var within = new List<int>();
+        for (var i = 0; i < rows.Length / Columns; i++)
+        {
+            var row = rows.Slice(i * Columns, Columns);
+            var squaredLength = 0.0;
+            for (var c = 0; c < query.Length; c++)
+            {
+                query[c] = Single(row[c] - _origin[c]);
+                squaredLength += (double)query[c] * query[c];
+            }
+
+            nearest.Clear();
+            _tree!.Search(query, nearest);
+            var own = self < 0 ? -1 : self + i;
+            Span<int> foundIndices = indices.Slice(i * k, k);
+            Span<double> foundDistances = distances.Slice(i * k, k);
+            Refine(row, nearest.Indices, exact, own, foundIndices, foundDistances);
+            if (ProvesDirectly(nearest.Limit, foundDistances[^1], squaredLength))
+            {
+                continue;
+            }
+
+            // As far as single precision can place the k-th found, and what lies there too: many equal rows, as a rule.
+            var farthest = (foundDistances[^1] * (1 + (2 * (Columns + 6) * Math.ScaleB(1, -24)))) + (Math.ScaleB(1, -21) * (_longest + Math.Sqrt(squaredLength)));
+            var square = farthest * farthest * (1 + 1e-6);
+            if (!(square < float.MaxValue))
+            {
+                Sort(row, own, foundIndices, foundDistances);
+                continue;
+            }
+
+            within.Clear();
+            _tree.Within(query, (float)square, within);
+            TakeNearest(row, CollectionsMarshal.AsSpan(within), own, foundIndices, foundDistances);
+        }
+    }
+
+    /// <summary>The nearest of many candidates by their distances in double, equal ones by index.</summary>
+    private void TakeNearest(ReadOnlySpan<double> row, ReadOnlySpan<int> candidates, int self, Span<int> indices, Span<double> distances)
+    {
+        indices.Fill(int.MaxValue);
+        distances.Fill(double.PositiveInfinity);
+        foreach (var index in candidates)
+        {
+            var distance = TensorPrimitives.Distance(row, _rows.AsSpan(index * Columns, Columns));
+            if (distance > distances[^1] || (distance == distances[^1] && index > indices[^1]) || index == self)
+            {
+                continue;
+            }
+
+            var i = indices.Length - 1;
+            for (; i > 0 && (distances[i - 1] > distance || (distances[i - 1] == distance && indices[i - 1] > index)); i--)
+            {
+                (distances[i], indices[i]) = (distances[i - 1], indices[i - 1]);
+            }
+
+            (distances[i], indices[i]) = (distance, index);
         }
     }
 
@@ -254,9 +361,8 @@ public sealed class NearestNeighbours : INeighbourSearch
         static Vector256<int> Lane(int first) => Vector256.Create(0, 1, 2, 3, 4, 5, 6, 7) + Vector256.Create(first);
     }
 
-    private void Refine(ReadOnlySpan<double> row, Candidates candidates, double[] exact, int self, Span<int> indices, Span<double> distances)
+    private void Refine(ReadOnlySpan<double> row, Span<int> found, double[] exact, int self, Span<int> indices, Span<double> distances)
     {
-        var found = candidates.Indices;
         for (var i = 0; i < found.Length; i++)
         {
             exact[i] = found[i] < 0 || found[i] == self

@@ -23,11 +23,45 @@ namespace Monitoring.Benchmarks.Suites;
 /// <summary>
 /// The inference service with publishing on against the same session behind a bare endpoint that reads and writes the same
 /// protocol and does nothing else, in turns in one process. The load comes from the same process over keep-alive
-/// connections, so both pay for it alike.
+/// connections, so both pay for it alike. Twice: with the digits model (some 30 µs a call) and with one of about a millisecond (<c>--large no</c> leaves it out).
 /// </summary>
 internal static class InferenceSuite
 {
+    private const int LargeWidth = 512;
+    private const int LargeLayers = 6;
+
     public static async Task<object> RunAsync(BenchmarkArguments arguments)
+    {
+        using var models = new TemporaryDirectory();
+        var large = models.File("large.onnx");
+        await File.WriteAllBytesAsync(large, Large()).ConfigureAwait(false);
+        var digits = await CaseAsync(arguments, Path.Combine(FindRoot(), "infra", "demo", "digits.onnx"), "exports: [embedding, features]").ConfigureAwait(false);
+        return arguments["large", "yes"] == "no" ? digits : new { suite = "inference", processors = Environment.ProcessorCount, digits, large = await CaseAsync(arguments, large, "").ConfigureAwait(false) };
+    }
+
+    /// <summary>
+    /// A model of about a millisecond on one core: the 28 lines of the image, each 28 → 512 → … → 512 → 1 through one matrix used <see cref="LargeLayers"/> times, so that arithmetic
+    /// counts and not memory, and the file is small enough to compute on the calling thread, as the digits model does.
+    /// </summary>
+    private static byte[] Large()
+    {
+        var random = new Random(1);
+        float[] Weights(int from, int to) => [.. Enumerable.Range(0, from * to).Select(_ => (random.NextSingle() - 0.5f) * 2 / MathF.Sqrt(from))];
+        var graph = new OnnxGraphBuilder("large");
+        var lines = graph.Reshape(graph.Input("image", TensorType.Float32, "rows", 1L, 28L, 28L), -1, 28);
+        var hidden = graph.Relu(graph.MatMul(lines, graph.Constant<float>(Weights(28, LargeWidth), 28, LargeWidth)));
+        var weights = graph.Constant<float>(Weights(LargeWidth, LargeWidth), LargeWidth, LargeWidth);
+        for (var layer = 0; layer < LargeLayers; layer++)
+        {
+            hidden = graph.Relu(graph.MatMul(hidden, weights));
+        }
+
+        var answers = graph.Reshape(graph.MatMul(hidden, graph.Constant<float>(Weights(LargeWidth, 1), LargeWidth, 1)), -1, 28);
+        graph.Output("probabilities", graph.Softmax(answers), TensorType.Float32, "rows", 28L);
+        return graph.Build();
+    }
+
+    private static async Task<object> CaseAsync(BenchmarkArguments arguments, string model, string exports)
     {
         var rounds = int.Parse(arguments["rounds", "5"], CultureInfo.InvariantCulture);
         var seconds = double.Parse(arguments["seconds", "3"], CultureInfo.InvariantCulture);
@@ -36,7 +70,6 @@ internal static class InferenceSuite
         var rate = double.Parse(arguments["rate", "1000"], CultureInfo.InvariantCulture);
         var json = arguments["format", "binary"] == "json";
         using var folder = new TemporaryDirectory();
-        var model = Path.Combine(FindRoot(), "infra", "demo", "digits.onnx");
         var text = $$"""
             api: { listen: ["http://127.0.0.1:0"] }
             capture: { mode: "{{arguments["capture", "process"]}}" }
@@ -44,7 +77,7 @@ internal static class InferenceSuite
               - name: digits
                 client: [address]
                 onnx: { path: "{{model}}" }
-                exports: [embedding, features]
+                {{exports}}
             """;
         var configuration = LoadedConfiguration.Parse(text, folder.File("monitoring.yaml"), ConfigurationValidators.BuiltIn);
         await using var served = MonitoringHost.Build(configuration, [new InferenceModule()], s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
@@ -52,6 +85,7 @@ internal static class InferenceSuite
         using var session = served.Services.GetRequiredService<ScoringRuntime>().LoadFile("bare", model);
         await using var bare = await BareAsync(session).ConfigureAwait(false);
         var request = Request(json);
+        var oneRun = OneRun(session);
         var (bareAddress, servedAddress) = (Address(bare), Address(served));
 
 
@@ -99,8 +133,8 @@ internal static class InferenceSuite
         var ratios = bareRates.Zip(servedRates, (b, s) => s / b).Order().ToList();
         return new
         {
-            suite = "inference",
-            processors = Environment.ProcessorCount,
+            model = Path.GetFileNameWithoutExtension(model),
+            millisecondsOfOneRun = oneRun,
             format = json ? "json" : "binary",
             connections,
             throughput = new
@@ -132,7 +166,26 @@ internal static class InferenceSuite
         };
     }
 
-    private static async Task DrainAsync(WebApplication served)
+    /// <summary>Milliseconds of processor time of one row through the session alone.</summary>
+    private static double OneRun(ScoringModel session)
+    {
+        var image = ScoringTensor.Create("image", new float[784], 1, 1, 28, 28);
+        const int runs = 200;
+        for (var i = 0; i < runs; i++)
+        {
+            session.Run([image], ["probabilities"], CancellationToken.None);
+        }
+
+        var before = Environment.CpuUsage.TotalTime;
+        for (var i = 0; i < runs; i++)
+        {
+            session.Run([image], ["probabilities"], CancellationToken.None);
+        }
+
+        return (Environment.CpuUsage.TotalTime - before).TotalMilliseconds / runs;
+    }
+
+    internal static async Task DrainAsync(WebApplication served)
     {
         var spool = served.Services.GetRequiredService<Spool>();
         await Eventually.TrueAsync(() => spool.PendingBytes == 0, "the spool is empty", TimeSpan.FromMinutes(2)).ConfigureAwait(false);
@@ -197,16 +250,20 @@ internal static class InferenceSuite
         throw new DirectoryNotFoundException("run the benchmarks from a checkout: infra/demo is needed");
     }
 
-    /// <summary>Keep-alive connections that send one request again and again: as fast as answers come, or each at its share of a rate.</summary>
+    /// <summary>Keep-alive connections that send requests in turn: as fast as answers come, or each at its share of a rate.</summary>
     internal static class Load
     {
-        public static async Task<(double PerSecond, List<double> Milliseconds)> RunAsync(IPEndPoint address, byte[] request, int connections, double seconds, double? rate)
+        public static Task<(double PerSecond, List<double> Milliseconds)> RunAsync(IPEndPoint address, byte[] request, int connections, double seconds, double? rate) =>
+            RunAsync(address, [request], connections, seconds, rate);
+
+        public static async Task<(double PerSecond, List<double> Milliseconds)> RunAsync(IPEndPoint address, byte[][] requests, int connections, double seconds, double? rate)
         {
             var start = Stopwatch.GetTimestamp();
             var end = start + (long)(seconds * Stopwatch.Frequency);
             var results = await Task.WhenAll(Enumerable.Range(0, connections).Select(i => Task.Run(() => ConnectionAsync(
                 address,
-                request,
+                requests,
+                i * (requests.Length / connections),
                 start + (rate is null ? 0 : (long)(i / rate * Stopwatch.Frequency)),
                 end,
                 rate is null ? 0 : (long)(connections / rate * Stopwatch.Frequency))))).ConfigureAwait(false);
@@ -214,7 +271,7 @@ internal static class InferenceSuite
             return (results.Sum(r => r.Count) / elapsed, [.. results.SelectMany(r => r)]);
         }
 
-        private static async Task<List<double>> ConnectionAsync(IPEndPoint address, byte[] request, long next, long end, long interval)
+        private static async Task<List<double>> ConnectionAsync(IPEndPoint address, byte[][] requests, int first, long next, long end, long interval)
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             await socket.ConnectAsync(address).ConfigureAwait(false);
@@ -234,7 +291,7 @@ internal static class InferenceSuite
                 }
 
                 var sent = Stopwatch.GetTimestamp();
-                await socket.SendAsync(request).ConfigureAwait(false);
+                await socket.SendAsync(requests[(first + times.Count) % requests.Length]).ConfigureAwait(false);
                 await ReceiveAsync(socket, buffer).ConfigureAwait(false);
                 times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
             }

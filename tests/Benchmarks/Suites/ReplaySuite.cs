@@ -22,8 +22,9 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// <c>replay [--events N] [--seconds S] [--repository .]</c>: flights through the default monitors of drift and outlier, twice: whether both runs agree byte for byte,
-/// and how many events a second pass through all groups, against the rate at which the same model serves such calls over HTTP in the same process right afterwards.
+/// <c>replay [--events N] [--runs 2] [--seconds S] [--repository .]</c>: flights through the default monitors of drift and outlier, twice or oftener: whether the runs agree byte for byte,
+/// and how many events a second pass through all groups, against the rate at which the same model serves such calls over HTTP in the same process right afterwards. The calls served
+/// are in a log then: as a second figure that log is replayed too, against the rate at which its events were recorded.
 /// </summary>
 internal static class ReplaySuite
 {
@@ -49,23 +50,59 @@ internal static class ReplaySuite
         await log.EnsureTopicAsync(new TopicDefinition(Topics.Findings, 4));
         await FillAsync(log, NpyFile.Read(Path.Combine(demo, "flights-population.X.npy")), host.Services.GetRequiredService<ScoringRuntime>(), Path.Combine(demo, "flights.onnx"), events);
 
-        var runner = new ReplayRunner(log, host.Services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(), TimeProvider.System);
         var runs = new List<ReplayResult>();
-        for (var i = 0; i < 2; i++)
+        var processor = new List<double>();
+        var pauses = new List<double>();
+        var allocated = new List<double>();
+        for (var i = 0; i < Math.Max(2, int.Parse(arguments["runs", "2"], CultureInfo.InvariantCulture)); i++)
         {
-            using var plan = await ReplayPlan.CreateAsync(host.Services, configuration, Path.Combine(configuration.DataDirectory, "profiles"), new HashSet<string>(), refit: false, CancellationToken.None);
-            runs.Add(await runner.RunAsync(plan.Groups, 0, long.MaxValue, CancellationToken.None));
+            var (paused, bytes) = (GC.GetTotalPauseDuration(), GC.GetTotalAllocatedBytes());
+            var (run, time) = await ReplayAsync(host.Services, configuration, log);
+            allocated.Add((GC.GetTotalAllocatedBytes() - bytes) / (double)events);
+            pauses.Add((GC.GetTotalPauseDuration() - paused).TotalSeconds);
+            runs.Add(run);
+            processor.Add(time.TotalMicroseconds / events);
         }
 
-        var serving = await ServingAsync(demo, double.Parse(arguments["seconds", "5"], CultureInfo.InvariantCulture));
+        using var served = new TemporaryDirectory();
+        var (serving, record) = await ServingAsync(demo, served, double.Parse(arguments["seconds", "5"], CultureInfo.InvariantCulture));
+        await using var recorded = EventLogFactory.Create(record, TimeProvider.System, NullLoggerFactory.Instance);
+        var (again, _) = await ReplayAsync(host.Services, configuration, recorded);
+        var calls = again.Events / 2;
         var replayed = runs.Max(r => events / r.Seconds);
-        return new { replayedPerSecond = replayed, servedPerSecond = serving, ratio = replayed / serving, goal = 20, events, eventsTimesGroups = runs[0].Events, findings = runs[0].Findings.Count, identical = runs[0].Sha256 == runs[1].Sha256, eventsPerSecond = runs.Select(r => r.EventsPerSecond) };
+        return new
+        {
+            replayedPerSecond = replayed,
+            servedPerSecond = serving,
+            ratio = replayed / serving,
+            goal = 20,
+            events,
+            eventsTimesGroups = runs[0].Events,
+            findings = runs[0].Findings.Count,
+            identical = runs.TrueForAll(r => r.Sha256 == runs[0].Sha256),
+            eventsPerSecond = runs.Select(r => r.EventsPerSecond),
+
+            garbageCollectorPauseSeconds = pauses,
+            allocatedBytesPerEvent = allocated,
+
+            // Of all cores, for all groups together.
+            processorMicrosecondsPerEvent = processor,
+            recording = new { events = calls, recordedPerSecond = calls / again.Recorded.TotalSeconds, replayedPerSecond = calls / again.Seconds, ratioToRecording = again.TimesRecorded },
+        };
     }
 
-    /// <summary>Calls a second that the product serves and captures, with 16 connections from this process; half as long to warm up.</summary>
-    private static async Task<double> ServingAsync(string demo, double seconds)
+    /// <summary>One replay and its processor time.</summary>
+    private static async Task<(ReplayResult Result, TimeSpan Processor)> ReplayAsync(IServiceProvider services, LoadedConfiguration configuration, IEventLog log)
     {
-        using var folder = new TemporaryDirectory();
+        using var plan = await ReplayPlan.CreateAsync(services, configuration, Path.Combine(configuration.DataDirectory, "profiles"), new HashSet<string>(), refit: false, CancellationToken.None);
+        var before = Environment.CpuUsage.TotalTime;
+        var result = await new ReplayRunner(log, services.GetRequiredService<MonitorKinds>(), BuildIdentity.Current(), TimeProvider.System).RunAsync(plan.Groups, 0, long.MaxValue, CancellationToken.None);
+        return (result, Environment.CpuUsage.TotalTime - before);
+    }
+
+    /// <summary>Calls a second that the product serves and captures, with 16 connections from this process; half as long to warm up. And where their events lie.</summary>
+    private static async Task<(double PerSecond, LoadedConfiguration Configuration)> ServingAsync(string demo, TemporaryDirectory folder, double seconds)
+    {
         var configuration = LoadedConfiguration.Parse(
             $$"""
             api: { listen: ["http://127.0.0.1:0"] }
@@ -79,13 +116,20 @@ internal static class ReplaySuite
             ConfigurationValidators.BuiltIn);
         await using var served = MonitoringHost.Build(configuration, [new InferenceModule()], s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
         await served.StartAsync();
-        const string json = "{\"inputs\":[{\"name\":\"features\",\"shape\":[1,5],\"datatype\":\"FP32\",\"data\":[9,1,500,3,4]}]}";
-        var request = System.Text.Encoding.ASCII.GetBytes($"POST /v2/models/flights/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
+        var rows = NpyFile.Read(Path.Combine(demo, "flights-population.X.npy"));
+        byte[][] requests = [.. Enumerable.Range(0, rows.Rows).Select(i => Request(rows.Row(i)))];
         var address = InferenceSuite.Address(served);
-        await InferenceSuite.Load.RunAsync(address, request, 16, seconds / 2, rate: null);
-        var (perSecond, _) = await InferenceSuite.Load.RunAsync(address, request, 16, seconds, rate: null);
+        await InferenceSuite.Load.RunAsync(address, requests, 16, seconds / 2, rate: null);
+        var (perSecond, _) = await InferenceSuite.Load.RunAsync(address, requests, 16, seconds, rate: null);
+        await InferenceSuite.DrainAsync(served);
         await served.StopAsync();
-        return perSecond;
+        return (perSecond, configuration);
+    }
+
+    private static byte[] Request(ReadOnlySpan<float> row)
+    {
+        var json = $$$"""{"inputs":[{"name":"features","shape":[1,5],"datatype":"FP32","data":[{{{string.Join(',', row.ToArray().Select(v => v.ToString("R", CultureInfo.InvariantCulture)))}}}]}]}""";
+        return System.Text.Encoding.ASCII.GetBytes($"POST /v2/models/flights/infer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {json.Length}\r\n\r\n{json}");
     }
 
     private static async Task FillAsync(EmbeddedEventLog log, NpyFile rows, ScoringRuntime scoring, string file, int count)
