@@ -133,6 +133,21 @@ public sealed class ConfigurationTests
     }
 
     [Theory]
+    [InlineData("kafka", "", true)]
+    [InlineData("kafka", ", links: { enabled: false }", false)]
+    [InlineData("kafka", ", links: { key: 'env:MONITORING_LINK_KEY' }", false)]
+    [InlineData("embedded", "", false)]
+    public void Services_of_their_own_need_one_key_for_links(string log, string links, bool warns)
+    {
+        var loaded = Parse($$"""
+            api: { keys: [{ name: a, sha256: '{{new string('a', 64)}}' }]{{links}} }
+            log: { kind: {{log}}, kafka: { bootstrapServers: 'b:9092' } }
+            models: [{ name: a }]
+            """);
+        Assert.Equal(warns, loaded.Warnings.Any(w => w.Path == "api.links.key"));
+    }
+
+    [Theory]
     [InlineData("1KiB", 1024)]
     [InlineData("1.5GiB", 1610612736)]
     [InlineData("12B", 12)]

@@ -65,6 +65,11 @@ internal sealed class PostureValidator : IConfigurationValidator
             }
         }
 
+        if (value.Log.Kind == LogKind.Kafka && value.Api.Links is { Enabled: true, Key: null } && (value.Api.Keys.Count > 0 || value.Api.Oidc is not null))
+        {
+            report.Warning("api.links.key", "alerting and console that run as processes of their own and share no data folder make different keys, and the links in messages open nothing: set it, or links: { enabled: false }");
+        }
+
         if (value.Models.Count > 0 && value.Receivers.Count == 0)
         {
             report.Warning("receivers", "nobody is told: incidents are only shown");
