@@ -25,7 +25,8 @@ internal static class EntryConversion
         return message;
     }
 
-    public static LogEntry ToEntry(ConsumeResult<byte[], byte[]?> result)
+    /// <summary>The record, under the topic's name in the log.</summary>
+    public static LogEntry ToEntry(string topic, ConsumeResult<byte[], byte[]?> result)
     {
         var time = result.Message.Timestamp.UnixTimestampMs * NanosecondsPerMillisecond;
         LogHeader[] headers = [];
@@ -43,7 +44,7 @@ internal static class EntryConversion
             }
         }
 
-        return new LogEntry(result.Topic, result.Partition.Value, result.Offset.Value, time, result.Message.Key ?? [], result.Message.Value is { } value ? value : (ReadOnlyMemory<byte>?)null, headers);
+        return new LogEntry(topic, result.Partition.Value, result.Offset.Value, time, result.Message.Key ?? [], result.Message.Value is { } value ? value : (ReadOnlyMemory<byte>?)null, headers);
     }
 
     /// <summary>Start of the millisecond at or after <paramref name="unixNano"/>.</summary>

@@ -28,7 +28,7 @@ internal sealed class KafkaAssignment(KafkaSubscription subscription, int partit
     public override async ValueTask CommitAsync(long nextOffset, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(nextOffset);
-        var position = new TopicPartitionOffset(Topic, Partition, nextOffset);
+        var position = new TopicPartitionOffset(subscription.BrokerTopic, Partition, nextOffset);
         await _committing.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -44,22 +44,23 @@ internal sealed class KafkaAssignment(KafkaSubscription subscription, int partit
                     await Task.Run(() => subscription.Commit(position), cancellationToken).ConfigureAwait(false);
                     return;
                 }
-                catch (KafkaException e) when (e.Error.Code is ErrorCode.IllegalGeneration or ErrorCode.UnknownMemberId or ErrorCode.FencedInstanceId or ErrorCode.StaleMemberEpoch or ErrorCode.Local_AssignmentLost)
+                catch (KafkaException e) when (KafkaFailure.Of(e).Code is ErrorCode.IllegalGeneration or ErrorCode.UnknownMemberId or ErrorCode.StaleMemberEpoch or ErrorCode.Local_AssignmentLost)
                 {
-                    if (e.Error.Code != ErrorCode.StaleMemberEpoch)
-                    {
-                        throw Lost(nextOffset);
-                    }
-
-                    // The group has moved on to an epoch that this member hears of with its next heartbeat.
+                    // Not a verdict on this partition. A broker answers so to every commit that was under way while the group came to a new generation (it looks at one
+                    // request of a connection at a time, and the one before was the joining), and a member that keeps its partition commits under the new one. One that
+                    // has lost it hears so from its next poll.
                 }
-                catch (KafkaException e) when (KafkaFailure.IsTransient(e.Error))
+                catch (KafkaException e) when (KafkaFailure.Of(e).Code is ErrorCode.FencedInstanceId)
                 {
-                    subscription.Unreachable($"commit of {Topic}/{Partition}: {e.Error.Reason}");
+                    throw Lost(nextOffset);
+                }
+                catch (KafkaException e) when (KafkaFailure.IsTransient(e))
+                {
+                    subscription.Unreachable($"commit of {Topic}/{Partition}: {KafkaFailure.Of(e).Reason}");
                 }
                 catch (KafkaException e)
                 {
-                    throw KafkaFailure.Translate($"commit of {Topic}/{Partition}", e.Error, e);
+                    throw KafkaFailure.Translate($"commit of {Topic}/{Partition}", KafkaFailure.Of(e), e);
                 }
 
                 await Task.Delay(s_retry, subscription.Time, cancellationToken).ConfigureAwait(false);

@@ -255,6 +255,10 @@ internal sealed class KafkaClients : IDisposable
         {
             Unreachable(error.Reason);
         }
+        else if (error.Code is ErrorCode.Local_Authentication or ErrorCode.SaslAuthenticationFailed or ErrorCode.Local_Ssl)
+        {
+            Unreachable($"it refuses who we say we are: {error.Reason}");
+        }
         else
         {
             _logger.LogDebug("Kafka: {Reason} ({Code})", error.Reason, error.Code);

@@ -15,8 +15,20 @@ namespace Monitoring.EventLog.Kafka;
 public sealed class KafkaEventLog : IEventLog
 {
     private const int ReadBatch = 512;
+
+    /// <summary>Kafka's own default, set so that a broker with a smaller one still takes an event of 900 kB with its headers.</summary>
+    private const int MaxMessageBytes = 1_048_588;
+    private const long SmallestSegment = 16L << 20;
+    private const long LargestSegment = 1L << 30;
+    private const long CompactedSegment = 64L << 20;
+
     private static readonly TimeSpan s_request = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_retry = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long the leader of a topic that exists may say that it does not: brokers hear of a new topic one after the other (librdkafka's topic.metadata.propagation.max.ms).</summary>
+    private static readonly TimeSpan s_propagation = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_hour = TimeSpan.FromHours(1);
+    private static readonly TimeSpan s_day = TimeSpan.FromDays(1);
 
     private readonly KafkaEventLogOptions _options;
     private readonly TimeProvider _time;
@@ -56,6 +68,10 @@ public sealed class KafkaEventLog : IEventLog
         {
             await CreateAsync(definition, cancellationToken).ConfigureAwait(false);
             found = await WaitUntilVisibleAsync(definition, cancellationToken).ConfigureAwait(false);
+        }
+        else if (!definition.Equals(_definitions.GetValueOrDefault(definition.Name)))
+        {
+            await CheckSettingsAsync(definition, cancellationToken).ConfigureAwait(false);
         }
 
         if (found != definition.Partitions)
@@ -131,18 +147,29 @@ public sealed class KafkaEventLog : IEventLog
 
         _clients.Reached();
         _metrics.Appended(topic, records.Count, _time.GetElapsedTime(started));
+        if (operation.Positions.FirstOrDefault(p => p.Partition >= partitions) is { Partition: > 0 } beyond && _partitions.TryRemove(topic, out _))
+        {
+            _logger.LogError("topic {Topic} has a partition {Partition} now, and had {Partitions} before: somebody added some, keys have moved, and groups will refuse to go on", topic, beyond.Partition, partitions);
+        }
+
         return operation.Positions;
     }
 
     public async ValueTask<OffsetRange> GetOffsetsAsync(string topic, int partition, CancellationToken cancellationToken = default)
     {
         var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
-        return await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken).ConfigureAwait(false);
+        return await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken, exists: true).ConfigureAwait(false);
     }
 
     public async ValueTask<long> FindOffsetAsync(string topic, int partition, long timeUnixNano, CancellationToken cancellationToken = default)
     {
         var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
+        if (timeUnixNano <= 0)
+        {
+            // Negative times are no times to a broker: -1 asks for the end, -2 for the start, -3 for the newest time.
+            return (await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken, exists: true).ConfigureAwait(false)).Start;
+        }
+
         var time = new Timestamp(EntryConversion.ToMillisecondsUp(timeUnixNano), TimestampType.CreateTime);
         return await AskAsync(
             $"offset by time of {topic}/{partition}",
@@ -151,13 +178,14 @@ public sealed class KafkaEventLog : IEventLog
                 var found = _clients.Observer.OffsetsForTimes([new TopicPartitionTimestamp(tp, time)], s_request)[0].Offset;
                 return found == Offset.End ? Offsets(tp).End : found.Value;
             },
-            cancellationToken).ConfigureAwait(false);
+            cancellationToken,
+            exists: true).ConfigureAwait(false);
     }
 
     public async IAsyncEnumerable<LogEntry> ReadAsync(string topic, int partition, long from, long to, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var tp = await PartitionAsync(topic, partition, cancellationToken).ConfigureAwait(false);
-        var range = await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken).ConfigureAwait(false);
+        var range = await AskAsync($"offsets of {topic}/{partition}", () => Offsets(tp), cancellationToken, exists: true).ConfigureAwait(false);
         var position = Math.Max(from, range.Start);
         var end = Math.Min(to, range.End);
         if (position >= end)
@@ -172,7 +200,7 @@ public sealed class KafkaEventLog : IEventLog
             reader.Assign(new TopicPartitionOffset(tp, position));
             while (position < end)
             {
-                var page = await Task.Run(() => ReadPage(reader, ref position, end, cancellationToken), cancellationToken).ConfigureAwait(false);
+                var page = await Task.Run(() => ReadPage(topic, reader, ref position, end, cancellationToken), cancellationToken).ConfigureAwait(false);
                 foreach (var entry in page)
                 {
                     yield return entry;
@@ -231,8 +259,13 @@ public sealed class KafkaEventLog : IEventLog
     }
 
     /// <summary>Asks the brokers, and again after transient errors until an answer comes or the caller gives up.</summary>
-    internal async Task<T> AskAsync<T>(string what, Func<T> ask, CancellationToken cancellationToken)
+    /// <param name="what">What is asked for, for messages.</param>
+    /// <param name="ask">Asks. Blocks.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="exists">The topic is known to exist: a broker that does not know it may not have heard of it yet.</param>
+    internal async Task<T> AskAsync<T>(string what, Func<T> ask, CancellationToken cancellationToken, bool exists = false)
     {
+        var began = _time.GetTimestamp();
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -243,14 +276,18 @@ public sealed class KafkaEventLog : IEventLog
                 _clients.Reached();
                 return answer;
             }
-            catch (KafkaException e) when (KafkaFailure.IsTransient(e.Error))
+            catch (KafkaException e) when (KafkaFailure.IsTransient(e))
             {
-                _clients.Unreachable($"{what}: {e.Error.Reason}");
+                _clients.Unreachable($"{what}: {KafkaFailure.Of(e).Reason}");
                 await Task.Delay(s_retry, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (KafkaException e) when (exists && KafkaFailure.IsUnknownTopic(KafkaFailure.Of(e)) && _time.GetElapsedTime(began) < s_propagation)
+            {
+                await Task.Delay(s_retry / 5, _time, cancellationToken).ConfigureAwait(false);
             }
             catch (KafkaException e)
             {
-                throw KafkaFailure.Translate(what, e.Error, e);
+                throw KafkaFailure.Translate(what, KafkaFailure.Of(e), e);
             }
         }
     }
@@ -266,11 +303,32 @@ public sealed class KafkaEventLog : IEventLog
     internal double? TimeToRetention(string topic, double age) =>
         _definitions.TryGetValue(topic, out var definition) && definition.MaxAge is { } maxAge ? Math.Max(0, maxAge.TotalSeconds - age) : null;
 
+    /// <summary>Number of partitions at the broker now; null where it knows no such topic.</summary>
+    internal async Task<int?> FindPartitionCountAsync(string topic, CancellationToken cancellationToken)
+    {
+        var name = BrokerTopic(topic);
+        return await AskAsync<int?>(
+            $"metadata of '{topic}'",
+            () =>
+            {
+                var found = _clients.Admin.GetMetadata(name, s_request).Topics.Find(t => t.Topic == name);
+                return found switch
+                {
+                    null => null,
+                    { Error.Code: ErrorCode.NoError or ErrorCode.LeaderNotAvailable, Partitions.Count: > 0 } => found.Partitions.Count,
+                    { Error.Code: ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.NoError } => null,
+                    _ => throw new KafkaException(found.Error),
+                };
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
     private static string Number(double value) => ((long)value).ToString(CultureInfo.InvariantCulture);
 
     private ProduceOperation Produce(string topic, IReadOnlyList<LogRecord> records, long bytes)
     {
         var producer = _clients.Producer;
+        var name = BrokerTopic(topic);
         _pending.Add(bytes);
         var operation = new ProduceOperation(topic, records.Count, _pending, bytes);
         for (var i = 0; i < records.Count; i++)
@@ -281,11 +339,11 @@ public sealed class KafkaEventLog : IEventLog
                 var message = EntryConversion.ToMessage(records[i]);
                 if (records[i].Partition is { } partition)
                 {
-                    producer.Produce(new TopicPartition(topic, partition), message, report => operation.Report(index, report));
+                    producer.Produce(new TopicPartition(name, partition), message, report => operation.Report(index, report));
                 }
                 else
                 {
-                    producer.Produce(topic, message, report => operation.Report(index, report));
+                    producer.Produce(name, message, report => operation.Report(index, report));
                 }
             }
             catch (ProduceException<byte[], byte[]?> e)
@@ -303,11 +361,12 @@ public sealed class KafkaEventLog : IEventLog
         return operation;
     }
 
-    private List<LogEntry> ReadPage(IConsumer<byte[], byte[]?> reader, ref long position, long end, CancellationToken cancellationToken)
+    private List<LogEntry> ReadPage(string topic, IConsumer<byte[], byte[]?> reader, ref long position, long end, CancellationToken cancellationToken)
     {
         var page = new List<LogEntry>();
         while (position < end && page.Count < ReadBatch)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             ConsumeResult<byte[], byte[]?>? result;
             try
             {
@@ -331,7 +390,6 @@ public sealed class KafkaEventLog : IEventLog
                 throw KafkaFailure.Translate("read", e.Error, e);
             }
 
-            cancellationToken.ThrowIfCancellationRequested();
             if (result is null)
             {
                 if (page.Count > 0)
@@ -349,7 +407,7 @@ public sealed class KafkaEventLog : IEventLog
                 position = result.Offset.Value + 1;
                 if (result.Offset.Value < end)
                 {
-                    page.Add(EntryConversion.ToEntry(result));
+                    page.Add(EntryConversion.ToEntry(topic, result));
                 }
             }
         }
@@ -374,46 +432,171 @@ public sealed class KafkaEventLog : IEventLog
     {
         var count = await GetPartitionCountAsync(topic, cancellationToken).ConfigureAwait(false);
         return partition >= 0 && partition < count
-            ? new TopicPartition(topic, partition)
+            ? new TopicPartition(BrokerTopic(topic), partition)
             : throw new ArgumentOutOfRangeException(nameof(partition), partition, $"topic '{topic}' has {count} partitions");
     }
 
-    private async Task<int?> FindPartitionCountAsync(string topic, CancellationToken cancellationToken)
+    private string BrokerTopic(string topic) => _options.TopicPrefix + topic;
+
+    private static string RetentionMs(TopicDefinition definition) => definition.MaxAge is { } age ? Number(age.TotalMilliseconds) : "-1";
+
+    private static string RetentionBytes(TopicDefinition definition) => definition.MaxBytes is { } bytes ? Number(bytes) : "-1";
+
+    /// <summary>
+    /// What a topic is created with. A broker retires and compacts closed segments only, and closes one after a week or a gigabyte unless told otherwise: records would outlive
+    /// their retention by a week, and a state topic would be a gigabyte to read before its first compaction.
+    /// </summary>
+    private Dictionary<string, string> Settings(TopicDefinition definition)
     {
-        return await AskAsync<int?>(
-            $"metadata of '{topic}'",
-            () =>
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["message.timestamp.type"] = "LogAppendTime",
+            ["cleanup.policy"] = definition.Compacted ? "compact" : "delete",
+            ["max.message.bytes"] = Number(MaxMessageBytes),
+        };
+        if (definition.Compacted)
+        {
+            settings["segment.bytes"] = Number(CompactedSegment);
+            settings["segment.ms"] = Number(s_hour.TotalMilliseconds);
+        }
+        else
+        {
+            settings["retention.ms"] = RetentionMs(definition);
+            settings["retention.bytes"] = RetentionBytes(definition);
+            if (definition.MaxAge is { } age)
             {
-                var found = _clients.Admin.GetMetadata(topic, s_request).Topics.Find(t => t.Topic == topic);
-                return found switch
-                {
-                    null => null,
-                    { Error.Code: ErrorCode.NoError or ErrorCode.LeaderNotAvailable, Partitions.Count: > 0 } => found.Partitions.Count,
-                    { Error.Code: ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic or ErrorCode.NoError } => null,
-                    _ => throw new KafkaException(found.Error),
-                };
-            },
-            cancellationToken).ConfigureAwait(false);
+                settings["segment.ms"] = Number(Math.Clamp(age.TotalMilliseconds / 8, s_hour.TotalMilliseconds, s_day.TotalMilliseconds));
+            }
+
+            if (definition.MaxBytes is { } bytes)
+            {
+                settings["segment.bytes"] = Number(Math.Clamp(bytes / 8, SmallestSegment, LargestSegment));
+            }
+        }
+
+        if (_options.ReplicationFactor >= 3)
+        {
+            // "All replicas acknowledge" means all that are in sync, and that may be the leader alone.
+            settings["min.insync.replicas"] = "2";
+        }
+
+        return settings;
+    }
+
+    /// <summary>
+    /// A topic that somebody else made, or that was made under another configuration. What would lose or misdate records is an error. A longer retention is set; a shorter one is only
+    /// told, since a start must not remove anything (docs/adr/0081). Brokers that do not tell are believed.
+    /// </summary>
+    private async Task CheckSettingsAsync(TopicDefinition definition, CancellationToken cancellationToken)
+    {
+        var resource = new ConfigResource { Type = ResourceType.Topic, Name = BrokerTopic(definition.Name) };
+        if (await DescribeAsync(resource, cancellationToken).ConfigureAwait(false) is not { } found)
+        {
+            return;
+        }
+
+        string Found(string name) => found.TryGetValue(name, out var entry) ? entry.Value ?? "" : "";
+        var policies = Found("cleanup.policy").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var retires = policies.Contains("delete", StringComparer.Ordinal) && (Found("retention.ms") != "-1" || Found("retention.bytes") != "-1");
+        if (definition.Compacted ? !policies.Contains("compact", StringComparer.Ordinal) || retires : policies.Contains("compact", StringComparer.Ordinal))
+        {
+            throw Mismatch("cleanup.policy", definition.Compacted ? "compact" : "delete", definition.Compacted ? "state in it would be retired" : "records of the same key in it would be removed");
+        }
+
+        if (found.ContainsKey("message.timestamp.type") && Found("message.timestamp.type") != "LogAppendTime")
+        {
+            throw Mismatch("message.timestamp.type", "LogAppendTime", "log time would be the clock of whoever writes");
+        }
+
+        if (definition.Compacted)
+        {
+            return;
+        }
+
+        var longer = new List<ConfigEntry>();
+        foreach (var (name, wanted) in ((string, string)[])[("retention.ms", RetentionMs(definition)), ("retention.bytes", RetentionBytes(definition))])
+        {
+            if (!long.TryParse(Found(name), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var has) || Found(name) == wanted)
+            {
+                continue;
+            }
+
+            if (has >= 0 && (wanted == "-1" || long.Parse(wanted, CultureInfo.InvariantCulture) > has))
+            {
+                longer.Add(new ConfigEntry { Name = name, Value = wanted, IncrementalOperation = AlterConfigOpType.Set });
+            }
+            else
+            {
+                _logger.LogWarning(
+                    "Kafka topic {Topic} keeps more than the configuration says: {Setting} is {Found}, not {Wanted}. To make it remove the rest: kafka-configs.sh --alter --entity-type topics --entity-name {Name} --add-config {Setting}={Wanted}",
+                    definition.Name, name, Found(name), wanted, resource.Name, name, wanted);
+            }
+        }
+
+        if (longer.Count > 0)
+        {
+            try
+            {
+                await _clients.Admin.IncrementalAlterConfigsAsync(new Dictionary<ConfigResource, List<ConfigEntry>> { [resource] = longer }, new IncrementalAlterConfigsOptions { RequestTimeout = s_request }).WaitAsync(cancellationToken).ConfigureAwait(false);
+                _logger.LogInformation("Kafka topic {Topic} keeps more from now on: {Settings}", definition.Name, string.Join(", ", longer.Select(l => $"{l.Name}={l.Value}")));
+            }
+            catch (KafkaException e)
+            {
+                var reason = e is IncrementalAlterConfigsException { Results.Count: > 0 } all ? all.Results[0].Error.Reason : e.Error.Reason;
+                _logger.LogWarning("Kafka topic {Topic} keeps less than the configuration says, and {Settings} was refused: {Reason}", definition.Name, string.Join(", ", longer.Select(l => $"{l.Name}={l.Value}")), reason);
+            }
+        }
+
+        TopicMismatchException Mismatch(string setting, string wanted, string otherwise) => new(
+            $"topic '{definition.Name}' has {setting}={Found(setting)} and needs {wanted}: {otherwise}. " +
+            $"Set it (kafka-configs.sh --alter --entity-type topics --entity-name {resource.Name} --add-config {setting}={wanted}), or delete the topic if nothing in it matters");
+    }
+
+    /// <summary>A topic's settings; null where the broker does not tell them, or not to us.</summary>
+    private async Task<Dictionary<string, ConfigEntryResult>?> DescribeAsync(ConfigResource resource, CancellationToken cancellationToken)
+    {
+        var began = _time.GetTimestamp();
+        while (true)
+        {
+            Error error;
+            try
+            {
+                var described = await _clients.Admin.DescribeConfigsAsync([resource], new DescribeConfigsOptions { RequestTimeout = s_request }).WaitAsync(cancellationToken).ConfigureAwait(false);
+                return described[0].Entries;
+            }
+            catch (DescribeConfigsException e)
+            {
+                error = e.Results[0].Error;
+            }
+            catch (KafkaException e)
+            {
+                error = e.Error;
+            }
+
+            if (!KafkaFailure.IsTransient(error) && !(KafkaFailure.IsUnknownTopic(error) && _time.GetElapsedTime(began) < s_propagation))
+            {
+                _logger.LogDebug("the settings of Kafka topic {Topic} are not known: {Reason}", resource.Name, error.Reason);
+                return null;
+            }
+
+            if (KafkaFailure.IsTransient(error))
+            {
+                _clients.Unreachable(error.Reason);
+            }
+
+            await Task.Delay(s_retry, _time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task CreateAsync(TopicDefinition definition, CancellationToken cancellationToken)
     {
         var specification = new TopicSpecification
         {
-            Name = definition.Name,
+            Name = BrokerTopic(definition.Name),
             NumPartitions = definition.Partitions,
             ReplicationFactor = _options.ReplicationFactor,
-            Configs = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["message.timestamp.type"] = "LogAppendTime",
-                ["cleanup.policy"] = definition.Compacted ? "compact" : "delete",
-            },
+            Configs = Settings(definition),
         };
-        if (!definition.Compacted)
-        {
-            specification.Configs["retention.ms"] = definition.MaxAge is { } age ? Number(age.TotalMilliseconds) : "-1";
-            specification.Configs["retention.bytes"] = definition.MaxBytes is { } bytes ? Number(bytes) : "-1";
-        }
 
         while (true)
         {

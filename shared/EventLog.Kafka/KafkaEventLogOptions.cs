@@ -25,6 +25,12 @@ public sealed record KafkaEventLogOptions
     [Description("Copies of the topics that are created; -1 is the broker's default.")]
     public short ReplicationFactor { get; init; } = -1;
 
+    [Description("Put before the name of every topic at the broker, so that several installations share a cluster.")]
+    public string TopicPrefix { get; init; } = "";
+
+    [Description("Put before the name of every group at the broker.")]
+    public string GroupPrefix { get; init; } = "";
+
     [Range(64L * 1024, 1024L * 1024 * 1024)]
     [Description("Bytes that may wait for the brokers; above it appends wait to be accepted.")]
     public long MaxPendingBytes { get; init; } = 64L * 1024 * 1024;

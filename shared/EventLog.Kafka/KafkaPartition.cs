@@ -160,6 +160,11 @@ internal sealed class KafkaPartition
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)
         {
         }
+        catch (Exception e) when (!Assignment.Owned)
+        {
+            // Somebody else's now, and so is its error: this member goes on with what it still owns.
+            _subscription.FailedAfterLoss(this, e);
+        }
         catch (Exception e)
         {
             _subscription.Fail(this, e);
@@ -172,7 +177,11 @@ internal sealed class KafkaPartition
                 await processor.StopAsync(lost: !consistent || !Assignment.MayWrite, _lost.Token).ConfigureAwait(false);
             }
         }
-        catch (Exception e) when (e is not OperationCanceledException || !_lost.IsCancellationRequested)
+        catch (Exception e) when (!Assignment.Owned)
+        {
+            _subscription.FailedAfterLoss(this, e);
+        }
+        catch (Exception e)
         {
             _subscription.Fail(this, e);
         }

@@ -16,6 +16,9 @@ internal sealed class KafkaSubscription : ISubscription
     private static readonly TimeSpan s_lookAtPaused = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_look = TimeSpan.FromSeconds(2);
 
+    /// <summary>How often, a second apart, a topic that a broker does not know is looked for.</summary>
+    private const int TopicLooks = 15;
+
     private readonly KafkaEventLog _log;
     private readonly KafkaEventLogOptions _options;
     private readonly ILogger _logger;
@@ -28,6 +31,7 @@ internal sealed class KafkaSubscription : ISubscription
     private Exception? _failure;
     private volatile bool _stopping;
     private long _lastPoll;
+    private Task _looking = Task.CompletedTask;
     private long _lookedAtPaused;
 
     public KafkaSubscription(KafkaEventLog log, GroupSubscription subscription, int partitionCount, KafkaEventLogOptions options, TimeProvider time, ILogger logger)
@@ -47,6 +51,9 @@ internal sealed class KafkaSubscription : ISubscription
     public int PartitionCount { get; }
 
     public TimeProvider Time { get; }
+
+    /// <summary>The topic's name at the broker.</summary>
+    public string BrokerTopic => _options.TopicPrefix + Subscription.Topic;
 
     public Task Completion => _completion.Task;
 
@@ -69,7 +76,7 @@ internal sealed class KafkaSubscription : ISubscription
             return true;
         }
 
-        var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+        var tp = new TopicPartition(BrokerTopic, partition.Assignment.Partition);
         try
         {
             // Also where fetching began there: what arrived before the pause was dropped.
@@ -80,7 +87,7 @@ internal sealed class KafkaSubscription : ISubscription
             LookAtEnd(partition);
             return true;
         }
-        catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_State or ErrorCode.Local_InProgress or ErrorCode.Local_UnknownPartition or ErrorCode.Local_PrevInProgress || KafkaFailure.IsTransient(e.Error))
+        catch (KafkaException e) when (e.Error.Code is ErrorCode.Local_State or ErrorCode.Local_InProgress or ErrorCode.Local_UnknownPartition or ErrorCode.Local_PrevInProgress || KafkaFailure.IsTransient(e))
         {
             // The assignment has not reached the fetcher yet.
             return false;
@@ -90,7 +97,7 @@ internal sealed class KafkaSubscription : ISubscription
     /// <summary>Where to go on: the processor's own offset, else the committed one, else the start. Checks it against what is retained.</summary>
     public async Task<long> ResolveAsync(KafkaPartition partition, long? resume, CancellationToken cancellationToken)
     {
-        var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+        var tp = new TopicPartition(BrokerTopic, partition.Assignment.Partition);
         var position = resume ?? partition.Committed ?? partition.Retained.Start;
         var retained = partition.Retained;
         if (position < retained.Start || position > retained.End)
@@ -117,6 +124,10 @@ internal sealed class KafkaSubscription : ISubscription
         _stopping = true;
     }
 
+    /// <summary>A processor whose partition is somebody else's by now ended with an error, most often because it could not commit. The member goes on.</summary>
+    public void FailedAfterLoss(KafkaPartition partition, Exception error) =>
+        _logger.LogDebug(error, "group {Group}: the processor of {Topic}/{Partition} ended after the partition was lost", Subscription.Group, Subscription.Topic, partition.Assignment.Partition);
+
     public IEnumerable<GroupLag> Lags()
     {
         foreach (var partition in _partitions.Values)
@@ -127,7 +138,7 @@ internal sealed class KafkaSubscription : ISubscription
             }
 
             // What the fetcher last heard of the end: no request. Of paused partitions it hears nothing; those are asked for (LookAtPaused).
-            var heard = consumer.GetWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition)).High;
+            var heard = consumer.GetWatermarkOffsets(new TopicPartition(BrokerTopic, partition.Assignment.Partition)).High;
             var end = heard.IsSpecial ? partition.End : Math.Max(heard.Value, partition.End);
             var records = Math.Max(0, end - position.Offset);
             var time = partition.OldestTime ?? (position.TimeUnixNano > 0 ? position.TimeUnixNano : null);
@@ -142,11 +153,11 @@ internal sealed class KafkaSubscription : ISubscription
     {
         try
         {
-            _consumer = _log.Clients.CreateMember(Subscription.Group, builder => builder
+            _consumer = _log.Clients.CreateMember(_options.GroupPrefix + Subscription.Group, builder => builder
                 .SetPartitionsAssignedHandler((_, partitions) => OnAssigned(partitions))
                 .SetPartitionsRevokedHandler((_, partitions) => OnRevoked(partitions))
                 .SetPartitionsLostHandler((_, partitions) => OnLost(partitions)));
-            _consumer.Subscribe(Subscription.Topic);
+            _consumer.Subscribe(BrokerTopic);
             while (!_stopping)
             {
                 RunCommands();
@@ -223,7 +234,7 @@ internal sealed class KafkaSubscription : ISubscription
             wait = TimeSpan.Zero;
             if (_partitions.TryGetValue(result.Partition.Value, out var partition) && partition.Delivering)
             {
-                partition.Deliver(EntryConversion.ToEntry(result));
+                partition.Deliver(EntryConversion.ToEntry(Subscription.Topic, result));
                 if (partition.IsFull)
                 {
                     return;
@@ -254,7 +265,7 @@ internal sealed class KafkaSubscription : ISubscription
             }
             else if (partition.Delivering && partition.Paused && partition.HasRoom)
             {
-                _consumer!.Resume([new TopicPartition(Subscription.Topic, partition.Assignment.Partition)]);
+                _consumer!.Resume([new TopicPartition(BrokerTopic, partition.Assignment.Partition)]);
                 partition.Paused = false;
                 LookAtEnd(partition);
             }
@@ -298,15 +309,15 @@ internal sealed class KafkaSubscription : ISubscription
         {
             try
             {
-                var end = consumer.QueryWatermarkOffsets(new TopicPartition(Subscription.Topic, partition.Assignment.Partition), s_look).High;
+                var end = consumer.QueryWatermarkOffsets(new TopicPartition(BrokerTopic, partition.Assignment.Partition), s_look).High;
                 partition.End = end.IsSpecial ? partition.End : end.Value;
             }
             catch (KafkaException e)
             {
                 // A figure for people, and a wake-up call: what matters is asked for again.
-                if (KafkaFailure.IsTransient(e.Error))
+                if (KafkaFailure.IsTransient(e))
                 {
-                    Unreachable($"end of {Subscription.Topic}/{partition.Assignment.Partition}: {e.Error.Reason}");
+                    Unreachable($"end of {Subscription.Topic}/{partition.Assignment.Partition}: {KafkaFailure.Of(e).Reason}");
                 }
             }
         });
@@ -318,7 +329,7 @@ internal sealed class KafkaSubscription : ISubscription
     {
         try
         {
-            _consumer!.Pause([new TopicPartition(Subscription.Topic, partition.Assignment.Partition)]);
+            _consumer!.Pause([new TopicPartition(BrokerTopic, partition.Assignment.Partition)]);
             partition.Paused = true;
         }
         catch (KafkaException)
@@ -347,10 +358,12 @@ internal sealed class KafkaSubscription : ISubscription
         }
         else if (error.Error.Code is ErrorCode.UnknownTopicOrPart or ErrorCode.Local_UnknownTopic)
         {
-            throw new UnknownTopicException($"topic '{Subscription.Topic}' has disappeared while group '{Subscription.Group}' was reading it");
+            LookForTopic();
         }
-        else if (error.Error.Code is ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed)
+        else if (error.Error.Code is ErrorCode.TopicAuthorizationFailed or ErrorCode.GroupAuthorizationFailed
+            or ErrorCode.Local_BadMsg or ErrorCode.InvalidMsg or ErrorCode.Local_BadCompression or ErrorCode.Local_NotImplemented or ErrorCode.UnsupportedCompressionType or ErrorCode.Local_Inconsistent)
         {
+            // librdkafka goes on behind a batch that it cannot read (damaged, or compressed in a way that it was not built for); nothing may be skipped here.
             throw KafkaFailure.Translate($"group '{Subscription.Group}'", error.Error, error);
         }
         else
@@ -359,11 +372,50 @@ internal sealed class KafkaSubscription : ISubscription
         }
     }
 
+    /// <summary>The broker that was asked may not have heard of a new topic yet. One that is away for good ends the subscription.</summary>
+    private void LookForTopic()
+    {
+        if (!_looking.IsCompleted)
+        {
+            return;
+        }
+
+        _looking = Task.Run(async () =>
+        {
+            for (var look = 0; look < TopicLooks && !_stopping; look++)
+            {
+                if (await _log.FindPartitionCountAsync(Subscription.Topic, CancellationToken.None).ConfigureAwait(false) is not null)
+                {
+                    _commands.Enqueue(() =>
+                    {
+                        _consumer!.Subscribe(BrokerTopic);
+                        return true;
+                    });
+                    return;
+                }
+
+                await Task.Delay(s_lookAtPaused, Time).ConfigureAwait(false);
+            }
+
+            Interlocked.CompareExchange(ref _failure, new UnknownTopicException($"topic '{Subscription.Topic}' has disappeared while group '{Subscription.Group}' was reading it"), null);
+            _stopping = true;
+        });
+        _ = _looking.ContinueWith(
+            t =>
+            {
+                Interlocked.CompareExchange(ref _failure, t.Exception!.GetBaseException(), null);
+                _stopping = true;
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default);
+    }
+
     private async Task FailOutOfRangeAsync(KafkaPartition partition)
     {
         try
         {
-            var tp = new TopicPartition(Subscription.Topic, partition.Assignment.Partition);
+            var tp = new TopicPartition(BrokerTopic, partition.Assignment.Partition);
             var retained = await _log.AskAsync($"offsets of {tp.Topic}/{tp.Partition.Value}", () => _log.Offsets(tp), CancellationToken.None).ConfigureAwait(false);
             partition.Fail(new OffsetOutOfRangeException(Subscription.Group, tp.Topic, tp.Partition.Value, partition.Position?.Offset ?? 0, retained));
         }
@@ -382,6 +434,13 @@ internal sealed class KafkaSubscription : ISubscription
         var epoch = GroupGeneration.Of(_consumer!);
         var committed = Ask("committed offsets", () => _consumer!.Committed(partitions, s_request)).ToDictionary(c => c.Partition.Value, c => c.Offset);
         var offsets = new List<TopicPartitionOffset>();
+        if (partitions.Find(p => p.Partition.Value >= PartitionCount) is { } added)
+        {
+            throw new TopicMismatchException(
+                $"topic '{Subscription.Topic}' has a partition {added.Partition.Value}, but had {PartitionCount} when group '{Subscription.Group}' joined: somebody added some. Keys have moved between partitions " +
+                "and state belongs to them: stop all members, remove or migrate the group's state, and set the new number");
+        }
+
         foreach (var tp in partitions)
         {
             var retained = Ask("offsets", () => _log.Offsets(tp));
@@ -403,9 +462,10 @@ internal sealed class KafkaSubscription : ISubscription
             {
                 return ask();
             }
-            catch (KafkaException e) when (KafkaFailure.IsTransient(e.Error) && PolledRecently && !_stopping)
+            catch (KafkaException e) when ((KafkaFailure.IsTransient(e) || KafkaFailure.IsUnknownTopic(KafkaFailure.Of(e))) && PolledRecently && !_stopping)
             {
-                Unreachable($"{what} of '{Subscription.Topic}': {e.Error.Reason}");
+                // A leader that has not heard of a new topic says that it does not exist.
+                Unreachable($"{what} of '{Subscription.Topic}': {KafkaFailure.Of(e).Reason}");
             }
         }
     }

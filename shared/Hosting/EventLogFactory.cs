@@ -23,12 +23,12 @@ public static class EventLogFactory
                 new EmbeddedEventLogOptions { Directory = Path.Combine(configuration.DataDirectory, "log"), Durability = log.Durability, ReadOnly = readOnly },
                 time,
                 loggers),
-            _ => Create(log.Kafka!, time, loggers),
+            _ => new KafkaEventLog(KafkaOptions(log.Kafka!) with { TopicPrefix = log.Kafka!.Prefix }, time, loggers),
         };
     }
 
-    /// <summary>Opens a Kafka cluster: the installation's own, or one that a source names.</summary>
-    public static IEventLog Create(KafkaConfiguration kafka, TimeProvider time, ILoggerFactory loggers) => new KafkaEventLog(KafkaOptions(kafka), time, loggers);
+    /// <summary>Opens a Kafka cluster for other people's topics: the installation's own, or one that a source names.</summary>
+    public static IEventLog CreateSource(KafkaConfiguration kafka, TimeProvider time, ILoggerFactory loggers) => new KafkaEventLog(KafkaOptions(kafka), time, loggers);
 
     private static KafkaEventLogOptions KafkaOptions(KafkaConfiguration kafka)
     {
@@ -42,6 +42,7 @@ public static class EventLogFactory
         {
             BootstrapServers = kafka.BootstrapServers,
             GroupProtocol = kafka.GroupProtocol,
+            GroupPrefix = kafka.Prefix,
             ReplicationFactor = (short)kafka.ReplicationFactor,
             Properties = properties,
         };

@@ -90,7 +90,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
         var value = new byte[900_000];
         new Random(1).NextBytes(value);
         await Log.AppendAsync(topic, new LogRecord("k"u8.ToArray(), value, []), Cancel);
-        await using var member = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var member = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => !member.All.IsEmpty, "the record arrives", s_long);
         Assert.Equal(value, member.All.First().Value!.Value.ToArray());
         Assert.Equal(value, (await ReadAllAsync(topic)).Single().Value!.Value.ToArray());
@@ -111,7 +111,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
         var name = $"compliance.{Harness.Run}.missing";
         Assert.Contains(name, (await Assert.ThrowsAsync<UnknownTopicException>(async () => await Log.GetPartitionCountAsync(name, Cancel))).Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<UnknownTopicException>(async () => await Log.AppendAsync(name, Record("a", "1"), Cancel));
-        await Assert.ThrowsAsync<UnknownTopicException>(async () => await Log.SubscribeAsync(new GroupSubscription("g", name, _ => throw new InvalidOperationException()), Cancel));
+        await Assert.ThrowsAsync<UnknownTopicException>(async () => await Log.SubscribeAsync(new GroupSubscription(Harness.Group(), name, _ => throw new InvalidOperationException()), Cancel));
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync(partitions: 3);
         await Log.AppendAsync(topic, [.. Enumerable.Range(0, 500).Select(i => Record($"k{i % 20}", $"{i}"))], Cancel);
-        await using var member = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var member = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         var appending = Enumerable.Range(500, 500).Select(i => Record($"k{i % 20}", $"{i}")).Chunk(10);
         foreach (var chunk in appending)
         {
@@ -166,12 +166,12 @@ public abstract class EventLogCompliance : IAsyncLifetime
         {
             Commits = false,
             OnBatch = (p, batch) => batch[^1].Offset >= 6 ? p.Assignment.CommitAsync(7, Cancel) : ValueTask.CompletedTask,
-        }.JoinAsync(Log, "g", topic))
+        }.JoinAsync(Log, Harness.Group(), topic))
         {
             await Eventually.TrueAsync(() => first.All.Count == 10, "the first member has read all", s_long);
         }
 
-        await using var second = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var second = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => second.All.Count >= 3, "the second member has read the rest", s_long);
         Assert.Equal(["7", "8", "9"], second.Values);
         await using var other = await new RecordingMember().JoinAsync(Log, "other", topic);
@@ -183,12 +183,12 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync();
         await Log.AppendAsync(topic, [.. Enumerable.Range(0, 10).Select(i => Record("k", $"{i}"))], Cancel);
-        await using (var first = await new RecordingMember().JoinAsync(Log, "g", topic))
+        await using (var first = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic))
         {
             await Eventually.TrueAsync(() => first.All.Count == 10, "the first member has read and committed all", s_long);
         }
 
-        await using var second = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(4) }.JoinAsync(Log, "g", topic);
+        await using var second = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(4) }.JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => second.All.Count >= 6, "the second member reads from its own offset", s_long);
         Assert.Equal(["4", "5", "6", "7", "8", "9"], second.Values);
     }
@@ -198,12 +198,12 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync();
         await Log.AppendAsync(topic, [Record("k", "1"), Record("k", "2")], Cancel);
-        await using (var first = await new RecordingMember { Commits = false }.JoinAsync(Log, "g", topic))
+        await using (var first = await new RecordingMember { Commits = false }.JoinAsync(Log, Harness.Group(), topic))
         {
             await Eventually.TrueAsync(() => first.All.Count == 2, "the first member has read all", s_long);
         }
 
-        await using var second = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var second = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => second.All.Count >= 2, "the second member reads them again", s_long);
         Assert.Equal(["1", "2"], second.Values);
     }
@@ -213,12 +213,12 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync();
         await Log.AppendAsync(topic, [Record("k", "1"), Record("k", "2")], Cancel);
-        var failing = await new RecordingMember { OnBatch = (_, _) => throw new InvalidDataException("broken") }.JoinAsync(Log, "g", topic);
+        var failing = await new RecordingMember { OnBatch = (_, _) => throw new InvalidDataException("broken") }.JoinAsync(Log, Harness.Group(), topic);
         await Assert.ThrowsAsync<InvalidDataException>(() => failing.Subscription.Completion.WaitAsync(s_long, Cancel));
         await Eventually.TrueAsync(() => failing.Processors.All(p => p.StoppedLost == true), "its processor is told to write nothing", s_long);
         await failing.DisposeAsync();
 
-        await using var next = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var next = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => next.All.Count >= 2, "the next member gets the records", s_long);
         Assert.Equal(["1", "2"], next.Values);
     }
@@ -262,18 +262,31 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         Assert.SkipWhen(Harness.WithoutTimeLookup is not null, Harness.WithoutTimeLookup ?? "");
         var topic = await Harness.TopicAsync();
+        var clock = await Harness.TopicAsync();
         for (var i = 0; i < 3; i++)
         {
             await Log.AppendAsync(topic, new LogRecord("k"u8.ToArray(), "v"u8.ToArray(), []), Cancel);
             var appended = (await ReadAllAsync(topic))[^1].TimeUnixNano;
-            await Eventually.TrueAsync(() => (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks * 100 > appended + 5_000_000, "the clock moves on by 5 ms");
+
+            // The log's own clock, which is not ours: a broker is on another machine.
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    var tick = await Log.AppendAsync(clock, Record("k", "tick"), Cancel);
+                    return (await ReadAsync(clock, tick.Offset, tick.Offset + 1)).Single().TimeUnixNano > appended + 5_000_000;
+                },
+                "the log's clock moves on by 5 ms");
         }
 
         // A carried log time does not change where a record is in append time.
         await Log.AppendAsync(topic, new LogRecord("k"u8.ToArray(), "v"u8.ToArray(), [new(Headers.LogTime, "1"u8.ToArray())]), Cancel);
         var times = (await ReadAllAsync(topic)).Select(e => e.TimeUnixNano).ToArray();
         Assert.True(times[0] < times[1] && times[1] < times[2]);
-        Assert.Equal(0, await Log.FindOffsetAsync(topic, 0, 0, Cancel));
+        foreach (var early in (long[])[0, -1, -1_000_000, -2_000_000, -3_000_000, long.MinValue])
+        {
+            Assert.Equal(0, await Log.FindOffsetAsync(topic, 0, early, Cancel));
+        }
+
         Assert.Equal(0, await Log.FindOffsetAsync(topic, 0, times[0], Cancel));
         Assert.Equal(1, await Log.FindOffsetAsync(topic, 0, times[0] + 1, Cancel));
         Assert.Equal(1, await Log.FindOffsetAsync(topic, 0, times[1], Cancel));
@@ -287,7 +300,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var compacted = await Harness.TopicAsync(compacted: true);
         await Log.AppendAsync(compacted, [Record("a", "1"), new LogRecord("b"u8.ToArray(), null, []), Record("c", "3")], Cancel);
-        await using var member = await new RecordingMember().JoinAsync(Log, "g", compacted);
+        await using var member = await new RecordingMember().JoinAsync(Log, Harness.Group(), compacted);
         await Eventually.TrueAsync(() => member.All.Count == 3, "all records arrive", s_long);
         Assert.Equal([true, false, true], member.All.Select(e => e.Value is not null));
         Assert.Equal([true, false, true], (await ReadAllAsync(compacted)).Select(e => e.Value is not null));
@@ -325,7 +338,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync();
         await Log.AppendAsync(topic, [Record("k", "0"), Record("k", "1")], Cancel);
-        await using (var first = await new RecordingMember().JoinAsync(Log, "g", topic))
+        await using (var first = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic))
         {
             await Eventually.TrueAsync(() => first.All.Count == 2, "two records are committed", s_long);
         }
@@ -333,7 +346,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
         await Log.AppendAsync(topic, [.. Enumerable.Range(2, 6).Select(i => Record("k", $"{i}"))], Cancel);
         await Harness.RetireAsync(topic, 5);
 
-        await using var late = await new RecordingMember().JoinAsync(Log, "g", topic);
+        await using var late = await new RecordingMember().JoinAsync(Log, Harness.Group(), topic);
         var error = await Assert.ThrowsAsync<OffsetOutOfRangeException>(() => late.Subscription.Completion.WaitAsync(s_long, Cancel));
         Assert.Equal((topic, 0, 2L), (error.Topic, error.Partition, error.Offset));
         Assert.True(error.Retained.Start >= 5, $"{error.Retained}");
@@ -342,7 +355,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
         Assert.All(await ReadAllAsync(topic), e => Assert.True(e.Offset >= error.Retained.Start));
 
         await Log.AppendAsync(topic, Record("k", "last"), Cancel);
-        await using var aware = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(error.Retained.Start) }.JoinAsync(Log, "g", topic);
+        await using var aware = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(error.Retained.Start) }.JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => aware.Values.Contains("last"), "a member that accounts for the gap goes on", s_long);
         Assert.Equal(error.Retained.Start, aware.All.First().Offset);
     }
@@ -352,7 +365,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
     {
         var topic = await Harness.TopicAsync();
         await Log.AppendAsync(topic, Record("k", "0"), Cancel);
-        await using var member = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(1000) }.JoinAsync(Log, "g", topic);
+        await using var member = await new RecordingMember { OnStart = (_, _) => ValueTask.FromResult<long?>(1000) }.JoinAsync(Log, Harness.Group(), topic);
         var error = await Assert.ThrowsAsync<OffsetOutOfRangeException>(() => member.Subscription.Completion.WaitAsync(s_long, Cancel));
         Assert.Equal(1, error.Retained.End);
         Assert.Contains("beyond", error.Message, StringComparison.Ordinal);
@@ -371,13 +384,13 @@ public abstract class EventLogCompliance : IAsyncLifetime
         }
 
         await AppendAsync(300);
-        await using var a = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await using var a = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), Harness.Group(), topic);
         await Eventually.TrueAsync(() => a.Running.Length == 6, "the first member owns all", s_long);
         await AppendAsync(300);
-        await using var b = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await using var b = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), Harness.Group(), topic);
         await Eventually.TrueAsync(() => a.Running.Length == 3 && b.Running.Length == 3, "two members own three each", s_long);
         await AppendAsync(300);
-        await using var c = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await using var c = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), Harness.Group(), topic);
         await Eventually.TrueAsync(() => a.Running.Length == 2 && b.Running.Length == 2 && c.Running.Length == 2, "three members own two each", s_long);
         Assert.Equal([0, 1, 2, 3, 4, 5], a.Running.Concat(b.Running).Concat(c.Running).Order());
         await AppendAsync(300);
@@ -426,13 +439,13 @@ public abstract class EventLogCompliance : IAsyncLifetime
                 holding[processor.Assignment.Partition] = true;
                 await stall.Task;
             },
-        }.JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        }.JoinAsync(await Harness.ConnectAsync(), Harness.Group(), topic);
 
         // Owning is not enough: a processor that has no batch yet hands its partition over as it should, and is not stalled.
         await Eventually.TrueAsync(() => holding.Count == 2, "the first member owns both and is stuck in both", s_long);
         Assert.All(stalled.Processors, p => Assert.True(p.Assignment.MayWrite));
 
-        await using var next = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), "g", topic);
+        await using var next = await new RecordingMember().JoinAsync(await Harness.ConnectAsync(), Harness.Group(), topic);
         await Eventually.TrueAsync(() => next.All.Count >= 10, "the second member gets one partition, from its first uncommitted record", s_long);
         var taken = next.Processors.First(p => !p.Entries.IsEmpty).Assignment.Partition;
         Assert.Equal(Enumerable.Range(0, 10).Select(i => (long)i), next.All.Where(e => e.Partition == taken).Select(e => e.Offset).Distinct());
@@ -450,7 +463,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
     public async Task Slow_group_falls_behind_visibly_and_loses_nothing()
     {
         var topic = await Harness.TopicAsync(maxAge: TimeSpan.FromHours(1));
-        var group = $"slow-{Harness.Run}";
+        var group = Harness.Group("slow");
         var open = new SemaphoreSlim(0);
         var stuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var member = await new RecordingMember
@@ -500,7 +513,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
 
                 return null;
             },
-        }.JoinAsync(Log, "g", topic);
+        }.JoinAsync(Log, Harness.Group(), topic);
         await Eventually.TrueAsync(() => member.Values.Contains("0"), "the other partition is processed meanwhile", s_long);
         Assert.DoesNotContain("1", member.Values);
         restored.SetResult();
@@ -511,8 +524,9 @@ public abstract class EventLogCompliance : IAsyncLifetime
     public async Task Dead_letters_keep_the_record_and_say_why_and_whence()
     {
         var topic = await Harness.TopicAsync();
-        using var letters = new DeadLetters(Log, topic, "decoders");
-        Assert.Equal($"{topic}.dlq.decoders", letters.Topic);
+        var group = Harness.Group("decoders");
+        using var letters = new DeadLetters(Log, topic, group);
+        Assert.Equal($"{topic}.dlq.{group}", letters.Topic);
         await Harness.PrepareTopicAsync(letters.Topic, 1);
         await Log.AppendAsync(topic, [Record("k", "good"), new LogRecord("key"u8.ToArray(), new byte[] { 255, 0, 1 }, [new("ce_id", "7"u8.ToArray())])], Cancel);
         await using var member = await new RecordingMember
@@ -524,7 +538,7 @@ public abstract class EventLogCompliance : IAsyncLifetime
                     await letters.WriteAsync(entry, "not protobuf: größer", Cancel);
                 }
             },
-        }.JoinAsync(Log, "decoders", topic);
+        }.JoinAsync(Log, group, topic);
         await Eventually.TrueAsync(() => member.All.Count == 2, "both records are processed", s_long);
         var letter = Assert.Single(await ReadAllAsync(letters.Topic));
         Assert.Equal("key", Text(letter.Key));

@@ -4,32 +4,36 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Monitoring.EventLog.Kafka;
 using Monitoring.TestKit;
+using Monitoring.TestKit.Kafka;
 
 namespace Monitoring.EventLog.Compliance;
 
 /// <summary>
-/// The log on Kafka: on librdkafka's mock cluster, or on the real broker that <c>MONITORING_TEST_KAFKA=host:port</c> names, where nothing may be
-/// missing. <c>MONITORING_TEST_KAFKA_PROTOCOL=consumer</c> tries KIP-848 there (brokers from 4.0 on).
+/// The log on Kafka: on librdkafka's mock cluster, on the broker of the TestKit, or on the real broker that <c>MONITORING_TEST_KAFKA=host:port</c> names, where nothing may be missing.
+/// <c>MONITORING_TEST_KAFKA_PROTOCOL=consumer</c> tries KIP-848 there (brokers from 4.0 on). What a test makes on a broker is removed afterwards.
 /// </summary>
 internal sealed class KafkaHarness : LogHarness
 {
+    private static readonly TimeSpan s_request = TimeSpan.FromSeconds(20);
     private readonly MockKafkaCluster? _mock;
+    private readonly KafkaBroker? _broker;
     private readonly KafkaEventLogOptions _options;
     private readonly ILoggerFactory _loggers;
     private readonly List<IEventLog> _logs = [];
 
-    public KafkaHarness(ILoggerFactory? loggers = null)
+    private KafkaHarness(MockKafkaCluster? mock, KafkaBroker? broker, ILoggerFactory? loggers, IReadOnlyDictionary<string, string>? properties)
     {
         _loggers = loggers ?? NullLoggerFactory.Instance;
-        var real = RealBroker;
-        _mock = real is null ? new MockKafkaCluster() : null;
-        var consumer = (Environment.GetEnvironmentVariable("MONITORING_TEST_KAFKA_PROTOCOL") ?? (real is null ? "consumer" : "classic")) == "consumer";
+        _mock = mock;
+        _broker = broker;
+        var protocol = mock is not null ? "consumer" : broker is not null ? "classic" : Environment.GetEnvironmentVariable("MONITORING_TEST_KAFKA_PROTOCOL") ?? "classic";
         _options = new KafkaEventLogOptions
         {
-            BootstrapServers = real ?? _mock!.BootstrapServers,
-            GroupProtocol = consumer ? KafkaGroupProtocol.Consumer : KafkaGroupProtocol.Classic,
+            BootstrapServers = mock?.BootstrapServers ?? broker?.BootstrapServers ?? RealBroker!,
+            GroupProtocol = protocol == "consumer" ? KafkaGroupProtocol.Consumer : KafkaGroupProtocol.Classic,
             HandoverTimeout = TimeSpan.FromSeconds(2),
             MaxPollInterval = TimeSpan.FromMinutes(1),
+            Properties = properties ?? new Dictionary<string, string>(),
         };
         Log = NewLog();
     }
@@ -38,13 +42,21 @@ internal sealed class KafkaHarness : LogHarness
 
     public override string? WithoutTimeLookup => _mock is null ? null : "librdkafka's mock cluster does not look up offsets by time";
 
-    public override string? WithoutTopicCreation => _mock is null ? null : "librdkafka's mock cluster does not create topics on request";
-
     public override IEventLog Log { get; }
 
-    public MockKafkaCluster? Mock => _mock;
-
     public KafkaEventLogOptions Options => _options;
+
+    /// <summary>The real broker where one is named, else the mock cluster.</summary>
+    public static KafkaHarness RealOrMock() => RealBroker is null ? new KafkaHarness(new MockKafkaCluster(), null, null, null) : new KafkaHarness(null, null, null, null);
+
+    /// <summary>The real broker where one is named, else the TestKit's.</summary>
+    public static KafkaHarness RealOrBroker() => RealBroker is null ? OnBroker() : new KafkaHarness(null, null, null, null);
+
+    /// <summary>The TestKit's broker.</summary>
+    public static KafkaHarness OnBroker(KafkaBroker? broker = null, ILoggerFactory? loggers = null, IReadOnlyDictionary<string, string>? properties = null) =>
+        new(null, broker ?? new KafkaBroker(), loggers, properties);
+
+    public IAdminClient Admin() => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _options.BootstrapServers }).Build();
 
     public override ValueTask<IEventLog> ConnectAsync() => ValueTask.FromResult<IEventLog>(NewLog());
 
@@ -56,8 +68,15 @@ internal sealed class KafkaHarness : LogHarness
             return;
         }
 
-        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _options.BootstrapServers }).Build();
+        using var admin = Admin();
         await admin.DeleteRecordsAsync([new TopicPartitionOffset(topic, 0, offset)]);
+    }
+
+    /// <summary>A real broker compacts when a segment is closed and its cleaner comes by; nobody waits for that.</summary>
+    public override ValueTask CompactAsync(string topic)
+    {
+        _broker?.Compact(topic);
+        return ValueTask.CompletedTask;
     }
 
     public override async ValueTask DisposeAsync()
@@ -67,13 +86,45 @@ internal sealed class KafkaHarness : LogHarness
             await log.DisposeAsync();
         }
 
+        if (_mock is null && _broker is null)
+        {
+            await CleanUpAsync();
+        }
+
         _mock?.Dispose();
+        if (_broker is not null)
+        {
+            await _broker.DisposeAsync();
+        }
     }
 
-    public override ValueTask PrepareTopicAsync(string name, int partitions)
+    public override async ValueTask PrepareTopicAsync(string name, int partitions)
     {
+        await base.PrepareTopicAsync(name, partitions);
         _mock?.CreateTopic(name, partitions);
-        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Best effort: what cannot be removed has a name that nobody else uses.</summary>
+    private async Task CleanUpAsync()
+    {
+        using var admin = Admin();
+        try
+        {
+            await admin.DeleteGroupsAsync([.. Groups], new DeleteGroupsOptions { RequestTimeout = s_request });
+        }
+        catch (KafkaException)
+        {
+            // Never joined, or a member is still counted.
+        }
+
+        try
+        {
+            await admin.DeleteTopicsAsync(Topics, new DeleteTopicsOptions { RequestTimeout = s_request });
+        }
+        catch (KafkaException)
+        {
+            // Never made.
+        }
     }
 
     private KafkaEventLog NewLog()

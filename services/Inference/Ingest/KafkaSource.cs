@@ -23,7 +23,7 @@ internal sealed partial class KafkaSource(LoadedConfiguration configuration, Eve
         {
             // Dead letters go to the product's own log.
             await topics.Ready.WaitAsync(stoppingToken).ConfigureAwait(false);
-            await using var cluster = EventLogFactory.Create((source.Kafka ?? configuration.Value.Log.Kafka)!, time, loggers);
+            await using var cluster = EventLogFactory.CreateSource((source.Kafka ?? configuration.Value.Log.Kafka)!, time, loggers);
             await Task.WhenAll(source.Topics.Select(t => ReadAsync(cluster, source.Name, t, stoppingToken))).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

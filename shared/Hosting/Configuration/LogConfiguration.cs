@@ -49,6 +49,9 @@ public sealed record KafkaConfiguration
     [Range(-1, 10), Description("Copies of every partition that is created; -1 is the broker's default.")]
     public int ReplicationFactor { get; init; } = -1;
 
+    [RegularExpression("^[A-Za-z0-9._-]{0,40}$"), Description("Put before the names of the product's topics and groups at the broker, so that several installations share a cluster, for example 'staging.'. Topics of sources are named in full.")]
+    public string Prefix { get; init; } = "";
+
     [Description("Any librdkafka property, passed through.")]
     public IReadOnlyDictionary<string, string> Properties { get; init; } = new Dictionary<string, string>();
 
