@@ -34,17 +34,14 @@ public sealed class AlertingModule : IServiceModule
         services.AddSingleton<EvidencePinner>();
         services.AddSingleton<TrafficWatch>();
         services.AddSingleton<ReceiverTest>();
-        services.AddSingleton(provider => new FindingInjector(
-            provider.GetRequiredService<MonitoringDatabase>(),
-            Stages(provider.GetRequiredService<AlertingSettings>().Configuration, provider.GetRequiredService<Outbox>(), provider.GetRequiredService<ClientSealer>()),
-            provider.GetRequiredService<AlertingMetrics>(),
-            provider.GetRequiredService<OutboxSignal>(),
-            provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AlertStages>();
+        services.AddSingleton<FindingInjector>();
         services.AddControls();
         services.AddSingleton<ResponseDesk>();
         services.AddSingleton<IResponses>(provider => provider.GetRequiredService<ResponseDesk>());
         services.AddSingleton<ResponsePolicies>();
         services.AddSingleton<AlertingService>();
+        services.AddSingleton<IReloadable, ReloadableAlerting>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IReadinessCheck, AlertingReadiness>());
         services.AddHostedService(provider => provider.GetRequiredService<AlertingService>());
     }
@@ -55,16 +52,4 @@ public sealed class AlertingModule : IServiceModule
         endpoints.MapResponses();
         endpoints.MapPagerDutyReplies();
     }
-
-    /// <summary>The order of the stages is the design: each sees what the ones before decided.</summary>
-    private static IReadOnlyList<IAlertStage> Stages(MonitoringConfiguration configuration, Outbox outbox, ClientSealer sealer) =>
-    [
-        new CorrelateStage(),
-        new InhibitStage(),
-        new MuteStage(configuration, sealer),
-        new DeduplicateStage(IncidentSentence.For(configuration.Alerting, sealer)),
-        new GroupStage(configuration.Alerting),
-        new NotifyStage(outbox),
-        new RecordStage(),
-    ];
 }

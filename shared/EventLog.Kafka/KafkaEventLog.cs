@@ -16,6 +16,10 @@ public sealed class KafkaEventLog : IEventLog
 {
     private const int ReadBatch = 512;
 
+    /// <summary>Times that mean the ends of a partition, in the protocol.</summary>
+    private const long Earliest = -2;
+    private const long Latest = -1;
+
     /// <summary>Kafka's own default, set so that a broker with a smaller one still takes an event of 900 kB with its headers.</summary>
     private const int MaxMessageBytes = 1_048_588;
     private const long SmallestSegment = 16L << 20;
@@ -296,7 +300,16 @@ public sealed class KafkaEventLog : IEventLog
     internal OffsetRange Offsets(TopicPartition partition)
     {
         var range = _clients.Observer.QueryWatermarkOffsets(partition, s_request);
-        return new OffsetRange(range.Low.Value, range.High.Value);
+        if (range.Low != range.High)
+        {
+            return new OffsetRange(range.Low.Value, range.High.Value);
+        }
+
+        // Empty, or not: librdkafka 2.15.1 asks for both ends at once, and where one answer is an error and comes in the same moment as the other, it takes the other for both. A group
+        // would believe that retention has taken everything.
+        return new OffsetRange(Ask(Earliest), Ask(Latest));
+
+        long Ask(long time) => _clients.Observer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(time, TimestampType.CreateTime))], s_request)[0].Offset.Value;
     }
 
     /// <summary>Time until retention by age may remove a record of this age; null where the topic keeps records or its settings are not known here.</summary>
@@ -573,9 +586,9 @@ public sealed class KafkaEventLog : IEventLog
                 error = e.Error;
             }
 
-            if (!KafkaFailure.IsTransient(error) && !(KafkaFailure.IsUnknownTopic(error) && _time.GetElapsedTime(began) < s_propagation))
+            if (_time.GetElapsedTime(began) > s_propagation || !(KafkaFailure.IsTransient(error) || KafkaFailure.IsUnknownTopic(error)))
             {
-                _logger.LogDebug("the settings of Kafka topic {Topic} are not known: {Reason}", resource.Name, error.Reason);
+                _logger.LogInformation("the settings of Kafka topic {Topic} are not known: {Reason}", resource.Name, error.Reason);
                 return null;
             }
 

@@ -33,7 +33,7 @@ internal static class KafkaFailure
             or ErrorCode.RebalanceInProgress or ErrorCode.NotEnoughReplicas or ErrorCode.NotEnoughReplicasAfterAppend or ErrorCode.KafkaStorageError
             or ErrorCode.NotController or ErrorCode.ThrottlingQuotaExceeded or ErrorCode.ListenerNotFound or ErrorCode.FencedLeaderEpoch or ErrorCode.UnknownLeaderEpoch
             or ErrorCode.OffsetNotAvailable or ErrorCode.UnstableOffsetCommit or ErrorCode.StaleMemberEpoch
-            or ErrorCode.UnknownTopicId => true,
+            or ErrorCode.UnknownTopicId or ErrorCode.OutOfOrderSequenceNumber or ErrorCode.InvalidProducerEpoch or ErrorCode.UnknownProducerId => true,
         _ => false,
     };
 }

@@ -14,7 +14,7 @@ public static class IncidentRegistration
     public static IServiceCollection AddIncidents(this IServiceCollection services)
     {
         services.TryAddSingleton(OpenDatabase);
-        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<LoadedConfiguration>().Value, provider.GetRequiredService<IncidentLinks>(), provider.GetRequiredService<SealedRoots>()));
+        services.TryAddSingleton(provider => new Outbox(provider.GetRequiredService<CurrentConfiguration>(), provider.GetRequiredService<IncidentLinks>(), provider.GetRequiredService<SealedRoots>()));
         services.TryAddSingleton<SealedRoots>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, SealedRoots>(provider => provider.GetRequiredService<SealedRoots>()));
         services.TryAddSingleton<OutboxSignal>();

@@ -7,15 +7,15 @@ using Monitoring.Storage;
 namespace Monitoring.Incidents;
 
 /// <summary>Who is told what: routes and severities of the configuration, and the rows that follow from a transition.</summary>
-public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks links, SealedRoots roots)
+public sealed class Outbox(CurrentConfiguration current, IncidentLinks links, SealedRoots roots)
 {
     private const int MaxTimeline = 200;
 
-    private readonly Dictionary<string, string?> _owners = configuration.Models.ToDictionary(m => m.Name, m => m.Owner, StringComparer.Ordinal);
+    private readonly Uri? _publicUrl = current.Value.Value.Api.PublicUrl;
 
     /// <summary>
     /// Records a transition: its place in the order, the timeline, and one row per receiver. A receiver that was told of the
-    /// opening is told how it goes on; one that was not, is not.
+    /// opening is told how it goes on; one that was not, is not, and neither is one that is not configured any more.
     /// </summary>
     /// <returns>The rows, already added to the context.</returns>
     public IReadOnlyList<OutboxNotification> Transition(MonitoringDbContext context, Incident incident, TransitionFacts facts, IEnumerable<string> receivers)
@@ -26,7 +26,8 @@ public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks 
             Timeline = [.. incident.Details.Timeline.TakeLast(MaxTimeline - 1), new TimelineEntry(facts.TimeUnixNano, facts.Name, facts.Actor, facts.Text)],
         };
         var message = Message(incident, facts).ToJson();
-        var rows = receivers.Select(receiver => new OutboxNotification
+        var configured = current.Value.Value.Receivers.Select(r => r.Name).ToHashSet(StringComparer.Ordinal);
+        var rows = receivers.Where(configured.Contains).Select(receiver => new OutboxNotification
         {
             Id = StableId.Notification(incident.Id, facts.Name, receiver),
             Subject = incident.Id,
@@ -72,17 +73,18 @@ public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks 
 
     /// <summary>Address of an incident's page, signed where signing in is needed; null where nobody said where this installation is reached.</summary>
     public string? Link(string incident, long nowUnixNano) =>
-        configuration.Api.PublicUrl is { } url ? $"{url.ToString().TrimEnd('/')}/incidents/{Uri.EscapeDataString(incident)}{links.Query(incident, UnixNano.ToTime(nowUnixNano))}" : null;
+        _publicUrl is { } url ? $"{url.ToString().TrimEnd('/')}/incidents/{Uri.EscapeDataString(incident)}{links.Query(incident, UnixNano.ToTime(nowUnixNano))}" : null;
 
     private IEnumerable<ReceiverConfiguration> Routed(Incident incident)
     {
+        var configuration = current.Value.Value;
         if (configuration.Routes.Count == 0)
         {
             return configuration.Receivers;
         }
 
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var route in configuration.Routes.Where(r => Matches(r, incident)))
+        foreach (var route in configuration.Routes.Where(r => Matches(configuration, r, incident)))
         {
             names.Add(route.Receiver);
             if (!route.Continue)
@@ -94,10 +96,10 @@ public sealed class Outbox(MonitoringConfiguration configuration, IncidentLinks 
         return configuration.Receivers.Where(r => names.Contains(r.Name));
     }
 
-    private bool Matches(RouteConfiguration route, Incident incident) =>
+    private static bool Matches(MonitoringConfiguration configuration, RouteConfiguration route, Incident incident) =>
         (route.Models.Count == 0 || route.Models.Contains(incident.Model, StringComparer.Ordinal))
         && (route.Families.Count == 0 || route.Families.Contains(Vocabulary.Of(incident.Family), StringComparer.OrdinalIgnoreCase))
-        && (route.Owners.Count == 0 || (_owners.GetValueOrDefault(incident.Model) is { } owner && route.Owners.Contains(owner, StringComparer.Ordinal)));
+        && (route.Owners.Count == 0 || (configuration.Models.FirstOrDefault(m => m.Name == incident.Model)?.Owner is { } owner && route.Owners.Contains(owner, StringComparer.Ordinal)));
 
     /// <summary>What is to be said about an incident as it is now.</summary>
     public IncidentMessage Message(Incident incident, TransitionFacts facts) => new()

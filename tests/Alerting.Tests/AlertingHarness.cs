@@ -50,18 +50,26 @@ internal sealed class AlertingHarness : IAsyncDisposable
         }
     }
 
+    /// <summary>Puts another configuration in the place of the running one, as a changed file does.</summary>
+    public async Task<ReloadResult> ReloadAsync(string yaml)
+    {
+        await File.WriteAllTextAsync(Path.Combine(Directory, "monitoring.yaml"), Text(yaml, ""));
+        return await App.Services.GetRequiredService<ConfigurationReloader>().ReloadAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static string Text(string yaml, string api) => $"""
+        data: data
+        api:
+          listen: [ "http://127.0.0.1:0" ]
+          {api}
+        log:
+          partitions: 2
+        {yaml}
+        """;
+
     public static LoadedConfiguration Configuration(string yaml, string directory, string api)
     {
-        var text = $"""
-            data: data
-            api:
-              listen: [ "http://127.0.0.1:0" ]
-              {api}
-            log:
-              partitions: 2
-            {yaml}
-            """;
-        var loaded = LoadedConfiguration.Parse(text, Path.Combine(directory, "monitoring.yaml"), []);
+        var loaded = LoadedConfiguration.Parse(Text(yaml, api), Path.Combine(directory, "monitoring.yaml"), []);
         Assert.Empty(loaded.Errors);
         return loaded;
     }

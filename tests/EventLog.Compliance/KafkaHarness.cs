@@ -54,7 +54,7 @@ internal sealed class KafkaHarness : LogHarness
 
     /// <summary>The TestKit's broker.</summary>
     public static KafkaHarness OnBroker(KafkaBroker? broker = null, ILoggerFactory? loggers = null, IReadOnlyDictionary<string, string>? properties = null) =>
-        new(null, broker ?? new KafkaBroker(), loggers, properties);
+        new(null, broker ?? new KafkaBroker(new KafkaBrokerOptions { InitialRebalanceDelay = TimeSpan.FromSeconds(1) }), loggers, properties);
 
     public IAdminClient Admin() => new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _options.BootstrapServers }).Build();
 

@@ -9,7 +9,7 @@ namespace Monitoring.Alerting.Delivery;
 /// </summary>
 internal sealed class OutboxSweep(
     MonitoringDatabase database,
-    IReadOnlyList<ReceiverLane> lanes,
+    ReceiverLanes lanes,
     NotificationBus bus,
     DeliveryWorker worker,
     OutboxSignal signal,
@@ -33,7 +33,7 @@ internal sealed class OutboxSweep(
             }
 
             (wall, steady) = (UnixNano.Now(time), time.GetTimestamp());
-            foreach (var lane in lanes)
+            foreach (var lane in lanes.All)
             {
                 await SweepAsync(lane, cancellationToken).ConfigureAwait(false);
             }
@@ -100,9 +100,11 @@ internal sealed class OutboxSweep(
                 .Select(g => new { g.Key, Count = g.LongCount() })
                 .ToDictionaryAsync(g => g.Key, g => g.Count, token),
             cancellationToken).ConfigureAwait(false);
-        foreach (var lane in lanes)
+        foreach (var lane in lanes.All)
         {
             lane.Depth = depths.GetValueOrDefault(lane.Name);
         }
+
+        lanes.ReleaseEmpty();
     }
 }

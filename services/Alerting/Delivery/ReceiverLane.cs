@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Monitoring.Alerting.Receivers;
 using Monitoring.Hosting.Configuration;
 using Polly;
@@ -18,9 +21,12 @@ internal sealed class ReceiverLane : IDisposable
     private readonly CircuitBreakerStateProvider _circuit = new();
     private readonly Lock _pacing = new();
     private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _retiring = new();
+    private readonly SemaphoreSlim _room;
     private long _nextFree;
     private long _lastProbe;
     private volatile bool _gone;
+    private volatile bool _retired;
 
     public ReceiverLane(ReceiverConfiguration configuration, IReceiver receiver, TimeProvider time)
     {
@@ -28,6 +34,9 @@ internal sealed class ReceiverLane : IDisposable
         Name = configuration.Name;
         Receiver = receiver;
         Timeout = configuration.Timeout;
+        Fingerprint = FingerprintOf(configuration);
+        AlertmanagerResend = configuration.Alertmanager?.Resend;
+        _room = new SemaphoreSlim(Concurrency, Concurrency);
         Pipeline = new ResiliencePipelineBuilder<DeliveryResult> { TimeProvider = time }
             .AddRetry(new RetryStrategyOptions<DeliveryResult>
             {
@@ -60,6 +69,18 @@ internal sealed class ReceiverLane : IDisposable
     public TimeSpan Timeout { get; }
 
     public ResiliencePipeline<DeliveryResult> Pipeline { get; }
+
+    /// <summary>Of its configuration and its secrets: with another one it is another lane.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>How often an Alertmanager is sent again what fires; null for the others.</summary>
+    public TimeSpan? AlertmanagerResend { get; }
+
+    /// <summary>Cancelled when another lane has taken its place, or nobody wants it any more.</summary>
+    public CancellationToken Retiring => _retiring.Token;
+
+    /// <summary>When its receiver went out of the configuration, in the clock's timestamps: what waited for it then is still sent. Null while it is configured.</summary>
+    public long? RemovedAt { get; set; }
 
     public ConcurrentDictionary<string, bool> Outstanding { get; } = new(StringComparer.Ordinal);
 
@@ -125,7 +146,53 @@ internal sealed class ReceiverLane : IDisposable
 
     public void MarkGone() => _gone = true;
 
-    public void Dispose() => Receiver.Dispose();
+    /// <summary>Begins a delivery; false when the lane is no longer in use. <see cref="Exit"/> ends it.</summary>
+    public async Task<bool> TryEnterAsync(CancellationToken cancellationToken)
+    {
+        await _room.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (!_retired)
+        {
+            return true;
+        }
+
+        _room.Release();
+        return false;
+    }
+
+    public void Exit() => _room.Release();
+
+    /// <summary>Lets what is on its way finish, then frees the receiver.</summary>
+    public async Task RetireAsync()
+    {
+        await _retiring.CancelAsync().ConfigureAwait(false);
+        for (var i = 0; i < Concurrency; i++)
+        {
+            await _room.WaitAsync().ConfigureAwait(false);
+        }
+
+        _retired = true;
+        Receiver.Dispose();
+        _room.Release(Concurrency);
+    }
+
+    public void Dispose()
+    {
+        Receiver.Dispose();
+        _retiring.Dispose();
+        _room.Dispose();
+    }
+
+    /// <summary>Hash of a receiver's configuration and of its secrets as they are now. Throws <see cref="InvalidOperationException"/> where a secret cannot be read.</summary>
+    public static string FingerprintOf(ReceiverConfiguration configuration)
+    {
+        SecretReference?[] secrets =
+        [
+            configuration.Webhook?.Secret, configuration.Webhook?.PreviousSecret, configuration.Webhook?.Token,
+            configuration.Slack?.Url, configuration.PagerDuty?.RoutingKey, configuration.Teams?.Url,
+        ];
+        var text = JsonSerializer.Serialize(new { configuration, Secrets = secrets.Select(s => s?.Read()) });
+        return Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
 
     private static bool IsFailure(Outcome<DeliveryResult> outcome) =>
         outcome.Result is { Outcome: DeliveryOutcome.Retry }

@@ -4,9 +4,10 @@ using Monitoring.Storage;
 namespace Monitoring.Alerting.Pipeline;
 
 /// <summary>Runs a finding that this service itself makes (data lost, no data) through the same stages as a monitor's.</summary>
-internal sealed class FindingInjector(MonitoringDatabase database, IReadOnlyList<IAlertStage> stages, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
+internal sealed class FindingInjector(MonitoringDatabase database, AlertStages stages, AlertingMetrics metrics, OutboxSignal signal, TimeProvider time)
 {
-    public IReadOnlyList<IAlertStage> Stages => stages;
+    /// <summary>As of now.</summary>
+    public IReadOnlyList<IAlertStage> Stages => stages.Current;
 
     /// <param name="finding">Finding; the same id twice is one finding.</param>
     /// <param name="also">Written in the same transaction.</param>
@@ -19,7 +20,7 @@ internal sealed class FindingInjector(MonitoringDatabase database, IReadOnlyList
             {
                 var batch = await IncidentBatch.LoadAsync(context, [finding], now, token).ConfigureAwait(false);
                 var alert = new AlertContext(finding, now, batch);
-                foreach (var stage in stages)
+                foreach (var stage in stages.Current)
                 {
                     await stage.ApplyAsync(alert, token).ConfigureAwait(false);
                 }

@@ -110,10 +110,11 @@ internal sealed class FindingProcessor(
         var now = UnixNano.Now(time);
         var incidents = await IncidentBatch.LoadAsync(context, [.. fresh.Select(f => f.Finding)], now, cancellationToken).ConfigureAwait(false);
         var opened = 0;
+        var stages = injector.Stages;
         foreach (var (entry, finding) in fresh)
         {
             var alert = new AlertContext(finding, entry.TimeUnixNano, incidents);
-            foreach (var stage in injector.Stages)
+            foreach (var stage in stages)
             {
                 await stage.ApplyAsync(alert, cancellationToken).ConfigureAwait(false);
             }

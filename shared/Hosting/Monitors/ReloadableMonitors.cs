@@ -6,10 +6,9 @@ using Monitoring.Scoring;
 namespace Monitoring.Hosting;
 
 /// <summary>
-/// Monitors take another configuration while they run: profiles that are missing are fitted first, then every group switches at a checkpoint (RUNTIME 4). Receivers, and with them the budgets that are split, stay those of the start.
+/// Monitors take another configuration while they run: profiles that are missing are fitted first, then every group switches at a checkpoint (RUNTIME 4). Other receivers or routes split the budget in another way; evidence stays, the level that it is held against moves.
 /// </summary>
 internal sealed class ReloadableMonitors(
-    LoadedConfiguration started,
     CurrentPlanning current,
     IEnumerable<MonitorGroupService> groups,
     MonitorKinds kinds,
@@ -18,14 +17,13 @@ internal sealed class ReloadableMonitors(
     ILogger<ReferenceFitter> logger) : IReloadable
 {
     public IReadOnlyList<string> Keys { get; } =
-        [.. ((string[])["monitors", "reference", "referenceLabels", "autoApprove", "expected", "tolerance", "learningDraws", "sessionGap", "objective"]).Select(k => "models[]." + k), "models[]"];
+        [.. ((string[])["monitors", "reference", "referenceLabels", "autoApprove", "expected", "tolerance", "learningDraws", "sessionGap", "objective"]).Select(k => "models[]." + k), "models[]", "receivers", "routes"];
 
     public async ValueTask<IReloadStep> PrepareAsync(LoadedConfiguration next, CancellationToken cancellationToken)
     {
-        var planned = next with { Value = next.Value with { Receivers = started.Value.Receivers, Routes = started.Value.Routes } };
-        var planner = new MonitorPlanner(planned, kinds);
-        var catalog = new ModelCatalog(planned, scoring);
-        var planning = new MonitorPlanning(planned, planner, catalog, new ReferenceFitter(planned, catalog, planner, kinds, stores, logger), stores);
+        var planner = new MonitorPlanner(next, kinds);
+        var catalog = new ModelCatalog(next, scoring);
+        var planning = new MonitorPlanning(next, planner, catalog, new ReferenceFitter(next, catalog, planner, kinds, stores, logger), stores);
         var plans = new List<(MonitorGroupService Service, MonitorGroupConfiguration Plan)>();
         try
         {
