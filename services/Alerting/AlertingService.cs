@@ -203,7 +203,7 @@ internal sealed partial class AlertingService(
             lock (_resends)
             {
                 _resends.RemoveAll(r => r.IsCompleted);
-                _resends.Add(KeepRunningAsync($"resend to {lane.Name}", resend.RunAsync, lane.Retiring));
+                _resends.Add(KeepRunningUntilAsync($"resend to {lane.Name}", resend.RunAsync, lane.Retiring));
             }
         }
     }
@@ -256,7 +256,9 @@ internal sealed partial class AlertingService(
     }
 
     /// <summary>A loop that fails (a busy disk, a broker away) is told, waits, and goes on; it never ends in silence.</summary>
-    private async Task KeepRunningAsync(string name, Func<CancellationToken, Task> run, CancellationToken until = default)
+    private Task KeepRunningAsync(string name, Func<CancellationToken, Task> run) => KeepRunningUntilAsync(name, run, CancellationToken.None);
+
+    private async Task KeepRunningUntilAsync(string name, Func<CancellationToken, Task> run, CancellationToken until)
     {
         await Task.Yield();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, until);
