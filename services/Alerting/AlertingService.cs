@@ -59,7 +59,7 @@ internal sealed partial class AlertingService(
         _bus = new NotificationBus(_lanes, worker, rabbitMq);
         await _bus.StartAsync(cancellationToken).ConfigureAwait(false);
 
-        await new Rehearsal(database, injector, worker, _bus, time, loggers.CreateLogger<Rehearsal>()).RunAsync(_lanes, cancellationToken).ConfigureAwait(false);
+        await new Rehearsal(database, injector, worker, _bus, time, loggers.CreateLogger<Rehearsal>()).RunAsync(_lanes.All, cancellationToken).ConfigureAwait(false);
 
         var sweep = new OutboxSweep(database, _lanes, _bus, worker, signal, time);
         var publisher = new OutcomePublisher(database, log, time);
