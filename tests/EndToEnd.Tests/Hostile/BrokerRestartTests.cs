@@ -13,10 +13,12 @@ namespace Monitoring.EndToEnd.Tests.Hostile;
 public sealed class BrokerRestartTests : DisturbedProductTests, IAsyncLifetime
 {
     private const int Seed = 73;
-    private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
     private readonly string? _real = Environment.GetEnvironmentVariable("MONITORING_TEST_KAFKA") is { Length: > 0 } address ? address : null;
     private readonly string _prefix = $"test-{Guid.NewGuid():N}.";
     private KafkaBroker? _broker;
+
+    // So many that on a fast machine too some are left when the broker comes back.
+    protected override int Calls => 4000;
 
     // Short sessions: the killed product's members are in the group until theirs are over.
     protected override string Log => $"{{ kind: kafka, partitions: 2, checkpointInterval: 500ms, kafka: {{ bootstrapServers: '{_real ?? _broker!.BootstrapServers}', prefix: '{_prefix}', properties: {{ session.timeout.ms: '6000', heartbeat.interval.ms: '1000' }} }} }}";
@@ -55,25 +57,12 @@ public sealed class BrokerRestartTests : DisturbedProductTests, IAsyncLifetime
     private protected override async Task DisturbAsync(string file, Uri address, KillLoad load, Random random, CancellationToken token)
     {
         await using var product = ProductProcess.Start(file, address);
-        await AnsweredAsync(300, "calls are answered");
+        await AnsweredAsync(product, load, 300, "calls are answered");
         if (_broker is not null)
         {
             await _broker.RestartAsync();
         }
 
-        await AnsweredAsync(300, "calls are answered after the broker came back");
-
-        async Task AnsweredAsync(int more, string what)
-        {
-            var answered = load.Answered.Count;
-            await Eventually.TrueAsync(
-                () =>
-                {
-                    Assert.False(product.HasExited, product.Output);
-                    return load.Answered.Count >= answered + more;
-                },
-                $"{what}: {product.Output}",
-                s_long);
-        }
+        await AnsweredAsync(product, load, 300, "calls are answered after the broker came back");
     }
 }

@@ -15,7 +15,6 @@ public sealed partial class HostileMachineTests : DisturbedProductTests
     private const int Seed = 71;
     private const int DiskFull = 10;
     private long _dropped;
-    private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
 
     protected override int Calls => 3000;
 
@@ -32,23 +31,22 @@ public sealed partial class HostileMachineTests : DisturbedProductTests
         using var folder = new TemporaryDirectory();
         using var machine = await HostileMachine.CreateAsync(folder);
         await using var product = ProductProcess.Start(file, address, machine.Environment);
-        var answered = 0;
-        await AnsweredAsync(100, "calls are answered");
+        await AnsweredAsync(product, load, 100, "calls are answered");
 
         machine.ClockError = TimeSpan.FromHours(1);
-        await AnsweredAsync(100, "calls are answered an hour ahead");
+        await AnsweredAsync(product, load, 100, "calls are answered an hour ahead");
         machine.ClockError = TimeSpan.FromHours(-1);
-        await AnsweredAsync(100, "calls are answered an hour behind");
+        await AnsweredAsync(product, load, 100, "calls are answered an hour behind");
         machine.ClockError = TimeSpan.Zero;
-        await AnsweredAsync(50, "calls are answered at the right time again");
+        await AnsweredAsync(product, load, 50, "calls are answered at the right time again");
 
         // Often and for a moment: a checkpoint, a profile that was just learned, an incident, a message may want to be written.
         for (var time = 0; time < DiskFull; time++)
         {
             machine.IsDiskFull = true;
-            await AnsweredAsync(30, "calls are answered while the disk is full");
+            await AnsweredAsync(product, load, 30, "calls are answered while the disk is full");
             machine.IsDiskFull = false;
-            await AnsweredAsync(50, "calls are answered when there is room again");
+            await AnsweredAsync(product, load, 50, "calls are answered when there is room again");
         }
 
         // As a backup tool or a person with a shell does it.
@@ -58,27 +56,15 @@ public sealed partial class HostileMachineTests : DisturbedProductTests
             await using var command = lockOf.CreateCommand();
             command.CommandText = "BEGIN EXCLUSIVE";
             await command.ExecuteNonQueryAsync(token);
-            await AnsweredAsync(250, "calls are answered while the database is locked");
+            await AnsweredAsync(product, load, 250, "calls are answered while the database is locked");
             command.CommandText = "ROLLBACK";
             await command.ExecuteNonQueryAsync(token);
         }
 
-        await AnsweredAsync(100, "calls are answered when the database is free again");
+        await AnsweredAsync(product, load, 100, "calls are answered when the database is free again");
         using var http = new HttpClient { BaseAddress = address };
         _dropped = DroppedPattern().Matches(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), token)).Sum(m => long.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture));
         Assert.True(_dropped > 0, "the disk was never full: the test shows nothing");
-
-        async Task AnsweredAsync(int more, string what)
-        {
-            answered = load.Answered.Count;
-            await Eventually.TrueAsync(() => load.Answered.Count >= answered + more || Gone(), $"{what}: {product.Output}", s_long);
-        }
-
-        bool Gone()
-        {
-            Assert.False(product.HasExited, product.Output);
-            return false;
-        }
     }
 
     [GeneratedRegex("^monitoring_inference_dropped_total\\{[^}]*\\} ([0-9]+)$", RegexOptions.Multiline)]
