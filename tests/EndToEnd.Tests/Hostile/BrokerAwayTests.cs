@@ -13,7 +13,7 @@ public sealed class BrokerAwayTests : DisturbedProductTests, IDisposable
     public BrokerAwayTests() => ProductTopics.CreateAll(_cluster, Partitions);
 
     // So many that on a fast machine too some are left when the broker comes back.
-    protected override int Calls => 4000;
+    protected override int Calls => 2000;
 
     protected override string Log => $"{{ kind: kafka, partitions: 2, checkpointInterval: 500ms, kafka: {{ bootstrapServers: '{_cluster.BootstrapServers}', groupProtocol: consumer }} }}";
 

@@ -18,7 +18,7 @@ public sealed class BrokerRestartTests : DisturbedProductTests, IAsyncLifetime
     private KafkaBroker? _broker;
 
     // So many that on a fast machine too some are left when the broker comes back.
-    protected override int Calls => 4000;
+    protected override int Calls => 2000;
 
     // Short sessions: the killed product's members are in the group until theirs are over.
     protected override string Log => $"{{ kind: kafka, partitions: 2, checkpointInterval: 500ms, kafka: {{ bootstrapServers: '{_real ?? _broker!.BootstrapServers}', prefix: '{_prefix}', properties: {{ session.timeout.ms: '6000', heartbeat.interval.ms: '1000' }} }} }}";
