@@ -14,10 +14,29 @@ internal sealed class BrokerRequests
 
     private static readonly Dictionary<KafkaApi, short> s_versions = new()
     {
-        [KafkaApi.Produce] = 7, [KafkaApi.Fetch] = 11, [KafkaApi.ListOffsets] = 5, [KafkaApi.Metadata] = 8, [KafkaApi.OffsetCommit] = 7, [KafkaApi.OffsetFetch] = 5,
-        [KafkaApi.FindCoordinator] = 2, [KafkaApi.JoinGroup] = 5, [KafkaApi.Heartbeat] = 3, [KafkaApi.LeaveGroup] = 1, [KafkaApi.SyncGroup] = 3, [KafkaApi.DescribeGroups] = 4,
-        [KafkaApi.ListGroups] = 2, [KafkaApi.ApiVersions] = 0, [KafkaApi.CreateTopics] = 4, [KafkaApi.DeleteTopics] = 3, [KafkaApi.DeleteRecords] = 1, [KafkaApi.InitProducerId] = 1,
-        [KafkaApi.OffsetForLeaderEpoch] = 2, [KafkaApi.DescribeConfigs] = 1, [KafkaApi.CreatePartitions] = 1, [KafkaApi.DeleteGroups] = 1, [KafkaApi.IncrementalAlterConfigs] = 0,
+        [KafkaApi.Produce] = 7,
+        [KafkaApi.Fetch] = 11,
+        [KafkaApi.ListOffsets] = 5,
+        [KafkaApi.Metadata] = 8,
+        [KafkaApi.OffsetCommit] = 7,
+        [KafkaApi.OffsetFetch] = 5,
+        [KafkaApi.FindCoordinator] = 2,
+        [KafkaApi.JoinGroup] = 5,
+        [KafkaApi.Heartbeat] = 3,
+        [KafkaApi.LeaveGroup] = 1,
+        [KafkaApi.SyncGroup] = 3,
+        [KafkaApi.DescribeGroups] = 4,
+        [KafkaApi.ListGroups] = 2,
+        [KafkaApi.ApiVersions] = 0,
+        [KafkaApi.CreateTopics] = 4,
+        [KafkaApi.DeleteTopics] = 3,
+        [KafkaApi.DeleteRecords] = 1,
+        [KafkaApi.InitProducerId] = 1,
+        [KafkaApi.OffsetForLeaderEpoch] = 2,
+        [KafkaApi.DescribeConfigs] = 1,
+        [KafkaApi.CreatePartitions] = 1,
+        [KafkaApi.DeleteGroups] = 1,
+        [KafkaApi.IncrementalAlterConfigs] = 0,
     };
 
     private readonly KafkaBrokerOptions _options;
