@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,7 +17,7 @@ using Monitoring.TestKit;
 namespace Monitoring.EndToEnd.Tests.Kill;
 
 /// <summary>An installation that runs in this process, and what it has made of its log.</summary>
-internal sealed class Installation : IAsyncDisposable
+internal sealed partial class Installation : IAsyncDisposable
 {
     private static readonly TimeSpan s_long = TimeSpan.FromMinutes(4);
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
@@ -54,8 +55,10 @@ internal sealed class Installation : IAsyncDisposable
             await Eventually.TrueAsync(
                 async () =>
                 {
+                    // An empty log is quiet too, while the spool waits for the topics.
+                    var relayed = await IsSpoolEmptyAsync(token);
                     events = await LogContent.CountAsync(Log, Topics.InferenceEvents, token);
-                    var quiet = events == last && groups.All(g => g.EventsConsumed >= events);
+                    var quiet = relayed && events == last && groups.All(g => g.EventsConsumed >= events);
                     last = events;
                     return quiet;
                 },
@@ -134,4 +137,15 @@ internal sealed class Installation : IAsyncDisposable
 
     /// <summary>Messages whose sender was killed while sending.</summary>
     public Task<List<string>> UncertainAsync(CancellationToken token) => Database.ReadAsync((c, t) => c.Notifications.Where(n => n.Uncertain).Select(n => n.Id).ToListAsync(t), token);
+
+    private async Task<bool> IsSpoolEmptyAsync(CancellationToken token)
+    {
+        using var http = new HttpClient { BaseAddress = Address };
+        var waiting = SpooledPattern().Match(await http.GetStringAsync(new Uri("/metrics", UriKind.Relative), token));
+        Assert.True(waiting.Success, "the installation does not tell how much is in its spool");
+        return waiting.Groups[1].Value == "0";
+    }
+
+    [GeneratedRegex("^monitoring_inference_spooled_bytes(?:\\{[^}]*\\})? ([0-9]+)$", RegexOptions.Multiline)]
+    private static partial Regex SpooledPattern();
 }
