@@ -31,7 +31,7 @@ internal static class ModelSensitivity
 
         var usual = predict(inputs, rows);
         var outputs = usual.Length / rows;
-        var sd = isProbabilities ? 1 : Math.Max(1e-12, Deviation(usual));
+        var sd = isProbabilities ? 1 : Math.Max(1e-12, SampleDeviation.Of(usual));
         var impacts = new double[schema.Features.Count];
         for (var f = 0; f < impacts.Length; f++)
         {
@@ -125,11 +125,5 @@ internal static class ModelSensitivity
         }
 
         return values;
-    }
-
-    private static double Deviation(float[] values)
-    {
-        double mean = values.Average(v => (double)v);
-        return Math.Sqrt(values.Sum(v => (v - mean) * (v - mean)) / Math.Max(1, values.Length - 1));
     }
 }

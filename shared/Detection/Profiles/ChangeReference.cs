@@ -21,7 +21,7 @@ public sealed class ChangeReference
     private const int FewestAskedRows = 16;
     private const int MostQuestions = 50_000;
 
-    private ChangeReference(int[] features, CellColumn[] columns, byte[] rows, double[]?[] moves)
+    private ChangeReference(IReadOnlyList<int> features, IReadOnlyList<CellColumn> columns, ReadOnlyMemory<byte> rows, IReadOnlyList<double[]?> moves)
     {
         Features = features;
         Columns = columns;
@@ -154,8 +154,8 @@ public sealed class ChangeReference
         return impact;
     }
 
-    /// <summary>Of columns alone: for another version of the model.</summary>
-    public ChangeReference WithoutMoves() => new([.. Features], [.. Columns], Rows.ToArray(), new double[Features.Count][]);
+    /// <summary>Of columns alone: for another version of the model. Shares the rest, which is frozen.</summary>
+    public ChangeReference WithoutMoves() => new(Features, Columns, Rows, new double[Features.Count][]);
 
     internal void Save(CanonicalWriter writer)
     {
@@ -269,7 +269,7 @@ public sealed class ChangeReference
 
         var said = all[output];
         var outputs = said.Length / questions.Count;
-        var unit = model.Outputs[output].Role == OutputRole.Probabilities ? outputs > 1 ? 2 : 1 : Math.Max(1e-12, Deviation(said));
+        var unit = model.Outputs[output].Role == OutputRole.Probabilities ? outputs > 1 ? 2 : 1 : Math.Max(1e-12, SampleDeviation.Of(said));
         var moves = columns.Select(c => new double[c.Count * c.Count]).ToArray();
         for (var c = 0; c < columns.Length; c++)
         {
@@ -328,22 +328,5 @@ public sealed class ChangeReference
         }
 
         return typical;
-    }
-
-    private static double Deviation(float[] values)
-    {
-        double sum = 0, squares = 0;
-        foreach (var value in values)
-        {
-            sum += value;
-        }
-
-        var mean = sum / values.Length;
-        foreach (var value in values)
-        {
-            squares += (value - mean) * (value - mean);
-        }
-
-        return Math.Sqrt(squares / Math.Max(1, values.Length - 1));
     }
 }
