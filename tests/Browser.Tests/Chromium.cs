@@ -70,6 +70,13 @@ internal sealed class Chromium : IAsyncDisposable
         await _loaded.Task.WaitAsync(s_limit);
     }
 
+    /// <summary>Waits until the page has loaded once more by itself.</summary>
+    public async Task ComesAgainAsync()
+    {
+        _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _loaded.Task.WaitAsync(s_limit);
+    }
+
     /// <summary>Clicks the middle of what the selector finds, with the mouse, and waits for the page that follows when there is one.</summary>
     public async Task ClickAsync(string selector, bool leadsOn = true)
     {
@@ -111,10 +118,23 @@ internal sealed class Chromium : IAsyncDisposable
     public async Task<string> TextAsync(string selector) =>
         (await EvaluateAsync($"document.querySelector({JsonSerializer.Serialize(selector)})?.innerText ?? ''"))!.GetValue<string>();
 
-    /// <summary>The value of an expression, by value.</summary>
+    /// <summary>The value of an expression, by value; asked again where the page came again meanwhile.</summary>
     public async Task<JsonNode?> EvaluateAsync(string expression)
     {
-        var answer = await CallAsync("Runtime.evaluate", new JsonObject { ["expression"] = expression, ["returnByValue"] = true, ["awaitPromise"] = true });
+        JsonNode? answer = null;
+        do
+        {
+            try
+            {
+                answer = await CallAsync("Runtime.evaluate", new JsonObject { ["expression"] = expression, ["returnByValue"] = true, ["awaitPromise"] = true });
+            }
+            catch (InvalidOperationException e) when (e.Message.Contains("context", StringComparison.Ordinal) || e.Message.Contains("navigated", StringComparison.Ordinal))
+            {
+                // The page's world ended under the question.
+            }
+        }
+        while (answer is null);
+
         Assert.True(answer?["exceptionDetails"] is null, answer?["exceptionDetails"]?.ToJsonString());
         return answer?["result"]?["value"];
     }

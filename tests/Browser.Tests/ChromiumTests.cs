@@ -43,6 +43,21 @@ public sealed class ChromiumTests
     }
 
     [Fact]
+    public async Task List_LeftOpen_ShowsAnIncidentThatComes()
+    {
+        await using var harness = await ConsoleHarness.StartAsync();
+        await using var browser = await Chromium.StartAsync();
+        await browser.GoAsync(new Uri(harness.Url, "/incidents"));
+        Assert.Contains("No incident is open", await browser.TextAsync("main"), StringComparison.Ordinal);
+        await harness.AttackAsync();
+
+        // Nobody touches the browser.
+        await browser.ComesAgainAsync();
+        Assert.Contains("its copy now agrees", await browser.TextAsync("main"), StringComparison.Ordinal);
+        Assert.Empty(browser.Errors);
+    }
+
+    [Fact]
     public async Task Reviewer_AnswersTwoRowsOfTheQueue()
     {
         await using var harness = await ConsoleHarness.StartAsync(keys: true);

@@ -83,6 +83,24 @@ public sealed partial class PageTests
         }
     }
 
+    /// <summary>Pages that are watched come again by themselves, without script; pages on which somebody types do not.</summary>
+    [Fact]
+    public async Task Pages_ThatAreWatched_ComeAgain()
+    {
+        await using var harness = await ConsoleHarness.StartAsync();
+        var incident = await harness.AttackAsync();
+        using var http = harness.Client();
+        foreach (var path in (string[])["/incidents", "/incidents?state=active&severity=harm", "/models", "/models/digits"])
+        {
+            Assert.Contains("<meta http-equiv=\"refresh\" content=\"15\">", await http.GetStringAsync(new Uri(path, UriKind.Relative), Token), StringComparison.Ordinal);
+        }
+
+        foreach (var path in (string[])["/incidents?state=closed", $"/incidents/{incident.Id}", "/models/digits/review", "/runbooks"])
+        {
+            Assert.DoesNotContain("http-equiv", await http.GetStringAsync(new Uri(path, UriKind.Relative), Token), StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task Forms_ActAndAreAudited()
     {

@@ -8,6 +8,7 @@ using Monitoring.Contracts;
 using Monitoring.EventLog;
 using Monitoring.Hosting;
 using Monitoring.TestKit;
+using YamlDotNet.RepresentationModel;
 using Action = Monitoring.Contracts.Action;
 
 namespace Monitoring.Inference.Tests;
@@ -28,6 +29,8 @@ public sealed class ControlTests
         """;
 
     private static readonly string s_body = $$"""{"id":"7","inputs":[{"name":"image","shape":[1,1,28,28],"datatype":"FP32","data":[{{string.Join(',', Enumerable.Range(0, 784).Select(i => (i % 7 / 7f).ToString("R", CultureInfo.InvariantCulture)))}}]}]}""";
+
+    private static readonly YamlNode s_envoy = EnvoyFilter();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -287,7 +290,7 @@ public sealed class ControlTests
         await DecideAsync(server, Make(server, "thief", Action.Deny));
         Assert.Equal((HttpStatusCode.Forbidden, "403", null), await NginxAsync(server, "thief"));
         Assert.Equal((HttpStatusCode.NoContent, null, null), await NginxAsync(server, "alice"));
-        var (status, error, _) = await EnvoyAsync(server, "thief");
+        var (status, error, _, _) = await EnvoyAsync(server, "thief");
         Assert.Equal((HttpStatusCode.Forbidden, "{\"error\":\"this client may not call this model\"}"), (status, error));
 
         // Paths that call no model are nobody's business here; roundabout paths are the path they mean.
@@ -300,7 +303,9 @@ public sealed class ControlTests
         Assert.Equal(HttpStatusCode.NoContent, (await NginxAsync(server, "hasty")).Status);
         Assert.Equal((HttpStatusCode.Forbidden, "429"), ((await NginxAsync(server, "hasty")) is var (s, code, _) ? (s, code) : default));
         Assert.NotNull((await NginxAsync(server, "hasty")).Retry);
-        Assert.Equal(HttpStatusCode.TooManyRequests, (await EnvoyAsync(server, "hasty")).Status);
+        var hasty = await EnvoyAsync(server, "hasty");
+        Assert.Equal(HttpStatusCode.TooManyRequests, hasty.Status);
+        Assert.NotNull(hasty.Retry);
 
         // The gateway's question takes nothing from what the server behind it lets pass.
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(server, "hasty")).Status);
@@ -400,12 +405,32 @@ public sealed class ControlTests
         return (response.StatusCode, response.Headers.TryGetValues(GatewayEndpoints.StatusHeader, out var code) ? code.Single() : null, response.Headers.RetryAfter?.ToString());
     }
 
-    private static async Task<(HttpStatusCode Status, string Body, string? Route)> EnvoyAsync(TestServer server, string user, string path = "/v2/models/digits/infer")
+    /// <summary>Asks as an Envoy with <c>infra/envoy/ext_authz.yaml</c> does: its prefix before the caller's path, of the caller's headers those it allows; of the answer's headers those it passes on.</summary>
+    private static async Task<(HttpStatusCode Status, string Body, string? Route, string? Retry)> EnvoyAsync(TestServer server, string user, string path = "/v2/models/digits/infer")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address + "gateway/envoy" + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
-        request.Headers.Add("X-User", user);
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address.ToString().TrimEnd('/') + s_envoy["http_service"]["path_prefix"] + path, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        if (Allows(s_envoy["allowed_headers"], "X-User"))
+        {
+            request.Headers.Add("X-User", user);
+        }
+
         using var response = await server.Client.SendAsync(request, Token);
-        return (response.StatusCode, await response.Content.ReadAsStringAsync(Token), response.Headers.TryGetValues(GatewayEndpoints.RouteHeader, out var route) ? route.Single() : null);
+        var answer = s_envoy["http_service"]["authorization_response"];
+        return (
+            response.StatusCode,
+            await response.Content.ReadAsStringAsync(Token),
+            Allows(answer["allowed_upstream_headers"], GatewayEndpoints.RouteHeader) && response.Headers.TryGetValues(GatewayEndpoints.RouteHeader, out var route) ? route.Single() : null,
+            Allows(answer["allowed_client_headers"], "Retry-After") ? response.Headers.RetryAfter?.ToString() : null);
+    }
+
+    private static bool Allows(YamlNode list, string header) =>
+        ((YamlSequenceNode)list["patterns"]).Any(p => ((YamlScalarNode)p["exact"]).Value == header.ToLowerInvariant());
+
+    private static YamlNode EnvoyFilter()
+    {
+        var file = new YamlStream();
+        file.Load(new StringReader(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "ext_authz.yaml"))));
+        return file.Documents[0].RootNode["http_filters"][0]["typed_config"];
     }
 
     private static double[] Probabilities(JsonElement body) =>

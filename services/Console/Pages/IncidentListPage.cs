@@ -26,7 +26,7 @@ internal static class IncidentListPage
             ? Html.Of($"<div class=\"card\"><p>Nothing here. {(state == "active" ? "No incident is open." : "")}</p></div>")
             : Html.Of($"<div class=\"card\"><ul class=\"list\">{Items(page.Incidents, now)}</ul></div>");
         var next = page.Next is { } before ? Html.Of($"<p><a class=\"button\" href=\"/incidents?state={state}&amp;severity={severity}&amp;before={before}\">Older</a></p>") : Html.Empty;
-        return Layout.Page(context, "Incidents", "/incidents", Html.Of($"<h1>Incidents</h1><ul class=\"filters\">{filters}</ul>{list}{next}"));
+        return Layout.Page(context, "Incidents", "/incidents", Html.Of($"<h1>Incidents</h1><ul class=\"filters\">{filters}</ul>{list}{next}"), live: state == "active");
     }
 
     /// <summary>Incidents as entries of a list.</summary>

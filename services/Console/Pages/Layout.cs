@@ -9,12 +9,16 @@ namespace Monitoring.WebConsole.Pages;
 /// <summary>The frame of every page.</summary>
 internal static class Layout
 {
+    /// <summary>How old a page that is watched may get, in seconds.</summary>
+    public const int LiveSeconds = 15;
+
     /// <param name="context">Request.</param>
     /// <param name="title">Of the window.</param>
     /// <param name="section">Path of the navigation entry that is current; empty for none.</param>
     /// <param name="body">Content.</param>
     /// <param name="status">HTTP status.</param>
-    public static IResult Page(HttpContext context, string title, string section, Html body, int status = StatusCodes.Status200OK)
+    /// <param name="live">For a page that is watched and holds nothing half typed: the browser asks for it again every <see cref="LiveSeconds"/>, without script.</param>
+    public static IResult Page(HttpContext context, string title, string section, Html body, int status = StatusCodes.Status200OK, bool live = false)
     {
         var user = context.User;
         var signedIn = user.Identity is { IsAuthenticated: true };
@@ -34,6 +38,7 @@ internal static class Layout
                 <meta charset="utf-8">
                 <meta name="viewport" content="width=device-width, initial-scale=1">
                 <meta name="color-scheme" content="light dark">
+                {Html.If(live, () => Html.Of($"<meta http-equiv=\"refresh\" content=\"{LiveSeconds}\">"))}
                 <title>{title} · Monitoring</title>
                 <link rel="stylesheet" href="/console/{Stylesheet.Name}">
                 <link rel="icon" href="/console/icon.svg" type="image/svg+xml">

@@ -15,7 +15,7 @@ internal static class ModelPages
             $"""
             <li><a class="what" href="/models/{Uri.EscapeDataString(m.Name)}">{m.Name}</a><div class="meta"><span>version {m.Version}</span>{Html.If(m.Owner is { Length: > 0 }, () => Html.Of($"<span>{m.Owner!}</span>"))}<span>{States(monitors.Where(s => s.Model == m.Name))}</span>{Html.If(open.GetValueOrDefault(m.Name) > 0, () => Html.Of($"<span class=\"tag harm\">{open[m.Name]} open</span>"))}</div></li>
             """));
-        return Layout.Page(context, "Models", "/models", Html.Of($"<h1>Models</h1><div class=\"card\"><ul class=\"list\">{items}</ul>{Html.If(models.Count == 0, () => Html.Of($"<p>No model is configured.</p>"))}</div>"));
+        return Layout.Page(context, "Models", "/models", Html.Of($"<h1>Models</h1><div class=\"card\"><ul class=\"list\">{items}</ul>{Html.If(models.Count == 0, () => Html.Of($"<p>No model is configured.</p>"))}</div>"), live: true);
     }
 
     public static IResult One(HttpContext context, ModelConfiguration model, IReadOnlyList<MonitorStatus> monitors, IReadOnlyList<IncidentView> incidents, IReadOnlyList<PrecisionView> precision, DateTimeOffset now)
@@ -53,7 +53,8 @@ internal static class ModelPages
                 {Fact("Expected clients", model.Expected.Count > 0 ? string.Join(", ", model.Expected) : null)}
                 </dl></section>
                 <section class="card" aria-labelledby="closed"><h2 id="closed">Closed</h2>{(closed.Count == 0 ? Html.Of($"<p class=\"quiet\">None.</p>") : Html.Of($"<ul class=\"list\">{IncidentListPage.Items(closed, now)}</ul>"))}</section>
-                """));
+                """),
+            live: true);
     }
 
     private static Html Fact(string name, string? value) => Html.If(value is { Length: > 0 }, () => Html.Of($"<dt>{name}</dt><dd>{value!}</dd>"));
