@@ -150,13 +150,7 @@ public sealed class MonitoringDatabase : IAsyncDisposable
 
             try
             {
-                await using var context = await _factory.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
-                context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
-                await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-                var result = await write(context, cancellationToken).ConfigureAwait(false);
-                await SaveAsync(context, cancellationToken).ConfigureAwait(false);
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-                return result;
+                return await InTransactionAsync(write, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (attempt < MaxAttempts && MayHelpToTryAgain(e))
             {
@@ -234,20 +228,32 @@ public sealed class MonitoringDatabase : IAsyncDisposable
         }
     }
 
+    private async Task<T> InTransactionAsync<T>(Func<MonitoringDbContext, CancellationToken, Task<T>> write, CancellationToken cancellationToken)
+    {
+        await using var context = await _factory.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
+        context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        var result = await write(context, cancellationToken).ConfigureAwait(false);
+        await SaveAsync(context, cancellationToken).ConfigureAwait(false);
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return result;
+    }
+
     private async Task WriteAsync(List<PendingWrite> writes)
     {
         try
         {
-            await using var context = await _factory.CreateDbContextAsync().ConfigureAwait(false);
-            context.ChangeTracker.QueryTrackingBehavior = QueryTrackingBehavior.TrackAll;
-            await using var transaction = await context.Database.BeginTransactionAsync().ConfigureAwait(false);
-            foreach (var write in writes)
-            {
-                await write.RunAsync(context).ConfigureAwait(false);
-            }
+            await InTransactionAsync(
+                async (context, _) =>
+                {
+                    foreach (var write in writes)
+                    {
+                        await write.RunAsync(context).ConfigureAwait(false);
+                    }
 
-            await SaveAsync(context, CancellationToken.None).ConfigureAwait(false);
-            await transaction.CommitAsync().ConfigureAwait(false);
+                    return true;
+                },
+                CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception)
         {
