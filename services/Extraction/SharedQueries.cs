@@ -43,7 +43,9 @@ internal sealed class SharedQueries
     private readonly Dictionary<int, List<ulong>> _further = [];
     private readonly Dictionary<ulong, int> _places = [];
 
-    private readonly SortedDictionary<ulong, Ties> _clients = [];
+    /// <summary>Tied clients by the page that they are saved in: a checkpoint reads the pages that changed and no others. Most models need none.</summary>
+    private readonly SortedDictionary<ulong, Ties>?[] _clients = new SortedDictionary<ulong, Ties>?[ClientPages];
+    private int _tied;
     private readonly SortedDictionary<int, SortedSet<ulong>> _cohorts = [];
     private readonly SortedSet<string> _dirty = new(StringComparer.Ordinal);
     private long _sequence;
@@ -120,7 +122,7 @@ internal sealed class SharedQueries
             }
         }
 
-        return _clients.TryGetValue(who, out var ties) && ties.Cohort >= 0 ? ties.Cohort : null;
+        return Find(who) is { Cohort: >= 0 } ties ? ties.Cohort : null;
     }
 
     public void TakeDirtyKeys(ICollection<string> keys)
@@ -169,7 +171,11 @@ internal sealed class SharedQueries
 
                 return true;
             case 'c':
-                var clients = _clients.Where(c => (int)(c.Key % ClientPages) == page).ToList();
+                if (_clients[page] is not { Count: > 0 } clients)
+                {
+                    return false;
+                }
+
                 writer.WriteCount(clients.Count);
                 foreach (var (who, ties) in clients)
                 {
@@ -177,7 +183,7 @@ internal sealed class SharedQueries
                     ties.Write(writer);
                 }
 
-                return clients.Count > 0;
+                return true;
             default:
                 var cohorts = _cohorts.Where(c => c.Key % CohortPages == page).ToList();
                 writer.WriteCount(cohorts.Count);
@@ -239,7 +245,13 @@ internal sealed class SharedQueries
             case 'c':
                 for (var left = reader.ReadLength(8); left > 0; left--)
                 {
-                    _clients[reader.ReadUInt64()] = Ties.Read(ref reader);
+                    var who = reader.ReadUInt64();
+                    if ((int)(who % ClientPages) != page)
+                    {
+                        throw new InvalidDataException($"client {who:x} of shared queries is not one of page {page}");
+                    }
+
+                    Add(who, Ties.Read(ref reader));
                 }
 
                 break;
@@ -302,7 +314,7 @@ internal sealed class SharedQueries
     /// <summary>An input turns out to be everybody's: cohorts of its senders may have come of it, and whoever is one will be tied again by what is not.</summary>
     private void Revoke(int place)
     {
-        var cohorts = _further[place].Append(_senders[place]).Select(s => _clients.TryGetValue(s, out var ties) ? ties.Cohort : -1).Where(c => c >= 0).GroupBy(c => c).Where(g => g.Count() > 1).Select(g => g.Key).Order().ToList();
+        var cohorts = _further[place].Append(_senders[place]).Select(s => Find(s)?.Cohort ?? -1).Where(c => c >= 0).GroupBy(c => c).Where(g => g.Count() > 1).Select(g => g.Key).Order().ToList();
         foreach (var cohort in cohorts)
         {
             Dissolved++;
@@ -323,26 +335,46 @@ internal sealed class SharedQueries
 
     private Ties TiesOf(ulong who)
     {
-        if (!_clients.TryGetValue(who, out var ties))
+        var ties = Find(who);
+        if (ties is null)
         {
-            if (_clients.Count >= MostTied)
+            if (_tied >= MostTied)
             {
                 ForgetTied();
             }
 
-            _clients.Add(who, ties = new Ties());
+            Add(who, ties = new Ties());
         }
 
         ties.Touched = _sequence;
         return ties;
     }
 
+    private Ties? Find(ulong who) => _clients[who % ClientPages]?.GetValueOrDefault(who);
+
+    private void Add(ulong who, Ties ties)
+    {
+        (_clients[who % ClientPages] ??= []).Add(who, ties);
+        _tied++;
+    }
+
+    private bool Remove(ulong who)
+    {
+        if (_clients[who % ClientPages]?.Remove(who) != true)
+        {
+            return false;
+        }
+
+        _tied--;
+        return true;
+    }
+
     /// <summary>Makes room: the tenth of the clients whose last tie is oldest, those in no cohort first.</summary>
     private void ForgetTied()
     {
-        foreach (var who in _clients.OrderBy(c => c.Value.Cohort >= 0).ThenBy(c => c.Value.Touched).ThenBy(c => c.Key).Take(MostTied / 10).Select(c => c.Key).ToList())
+        foreach (var (who, ties) in _clients.SelectMany(p => p ?? []).OrderBy(c => c.Value.Cohort >= 0).ThenBy(c => c.Value.Touched).ThenBy(c => c.Key).Take(MostTied / 10).ToList())
         {
-            if (_clients[who].Cohort is >= 0 and var cohort)
+            if (ties.Cohort is >= 0 and var cohort)
             {
                 _cohorts[cohort].Remove(who);
                 MarkCohort(cohort);
@@ -352,14 +384,14 @@ internal sealed class SharedQueries
                 }
             }
 
-            _clients.Remove(who);
+            Remove(who);
             MarkClient(who);
         }
     }
 
     private void Join(ulong one, ulong other)
     {
-        var (a, b) = (_clients[one].Cohort, _clients[other].Cohort);
+        var (a, b) = (Find(one)!.Cohort, Find(other)!.Cohort);
         if (a >= 0 && a == b)
         {
             return;
@@ -404,7 +436,7 @@ internal sealed class SharedQueries
 
     private void Enter(ulong who, int cohort)
     {
-        if (_clients.TryGetValue(who, out var ties))
+        if (Find(who) is { } ties)
         {
             ties.Cohort = cohort;
             MarkClient(who);
@@ -419,7 +451,7 @@ internal sealed class SharedQueries
     {
         foreach (var member in _cohorts[cohort])
         {
-            if (_clients.Remove(member))
+            if (Remove(member))
             {
                 MarkClient(member);
             }

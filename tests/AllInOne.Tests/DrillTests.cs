@@ -24,9 +24,18 @@ public sealed class DrillTests : IDisposable
     [InlineData("boundary")]
     [InlineData("hopskipjump")]
     [InlineData("adaptive-square")]
+    [InlineData("bandits-td")]
+    [InlineData("signhunter")]
+    [InlineData("genattack")]
+    [InlineData("rays")]
+    [InlineData("sign-opt")]
+    [InlineData("qeba")]
+    [InlineData("spatial")]
+    [InlineData("square-redrawn")]
+    [InlineData("square-targeted")]
     public async Task Query_attacks_deceive_the_model_on_at_least_one_of_three_victims_and_ask_what_they_say(string name)
     {
-        var attack = EvasionAttacks.All.Single(a => a.Name == name);
+        var attack = EvasionAttacks.Everything.Single(a => a.Name == name);
         var succeeded = 0;
         for (var seed = 0; seed < 3; seed++)
         {
@@ -40,7 +49,7 @@ public sealed class DrillTests : IDisposable
             {
                 succeeded++;
                 Assert.NotEqual(label, Vectors.ArgMax(_model.Probabilities(recording.Found!, 1)));
-                Assert.InRange(recording.Distance, 0.1, 9);
+                Assert.InRange(recording.Distance, 0.1, name == "spatial" ? 20 : 9);
             }
         }
 

@@ -22,6 +22,7 @@ internal static class Program
         ["scale"] = Suites.ScaleSuite.RunAsync,
         ["search"] = Suites.SearchSuite.RunAsync,
         ["detection"] = Detecting.DetectionSuite.RunAsync,
+        ["unseen"] = Detecting.UnseenSuite.RunAsync,
         ["detection-traces"] = DetectionTraces.RunAsync,
         ["budget"] = Suites.BudgetSuite.RunAsync,
         ["runtime"] = Suites.RuntimeSuite.RunAsync,

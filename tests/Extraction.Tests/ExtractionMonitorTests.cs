@@ -103,6 +103,101 @@ public sealed class ExtractionMonitorTests : IDisposable
     }
 
     [Fact]
+    public void A_flood_of_new_names_displaces_nobody_who_asks_much_and_a_heavy_asker_displaces_the_lightest()
+    {
+        var clients = new MeasuredClients(8, () => new RidgeSums(3, 2));
+        var input = 0ul;
+        for (var query = 0; query < 40; query++)
+        {
+            Ask("thief", 1);
+            Ask("customer-" + (query % 7), 1);
+        }
+
+        Assert.Equal(8, clients.Measured);
+
+        // More names than are counted, each silent after two questions: LRU would have forgotten everybody.
+        for (var name = 0; name < MeasuredClients.Counted + 500; name++)
+        {
+            Ask("flood-" + name, 2);
+        }
+
+        Assert.Equal(40, clients.Find("thief")!.Weight);
+        Assert.True(clients.Find("thief")!.IsMeasured);
+        Assert.All(Enumerable.Range(0, 7), c => Assert.True(clients.Find("customer-" + c)!.IsMeasured));
+        Assert.Equal(8, clients.Measured);
+        Assert.InRange(clients.Forgotten, 500, 520);
+        var forgotten = clients.Forgotten;
+
+        // The ninth is counted, and measured once it has asked more than twice as much as whoever asked least.
+        Ask("late", 10);
+        Assert.False(clients.Find("late")!.IsMeasured);
+        Ask("late", 1);
+        Assert.True(clients.Find("late")!.IsMeasured);
+        Assert.False(clients.Find("customer-5")!.IsMeasured);
+        Assert.Equal(5, clients.Find("customer-5")!.Weight);
+
+        // Two were forgotten: a name of the flood, so that the late one could be counted, and what the displaced one had asked.
+        Assert.Equal((8, 2), (clients.Measured, clients.Forgotten - forgotten));
+
+        void Ask(string name, int times)
+        {
+            for (var i = 0; i < times; i++)
+            {
+                Assert.NotNull(clients.Take(name, ++input));
+                Assert.Null(clients.Take(name, input));
+            }
+        }
+    }
+
+    [Fact]
+    public void Who_is_measured_is_the_same_after_a_restart()
+    {
+        var random = new Random(5);
+        var queries = Enumerable.Range(0, 3_000).Select(i => (Name: "c" + (int)(40 * random.NextDouble() * random.NextDouble()), Input: (ulong)i + 1)).ToArray();
+        var undisturbed = new MeasuredClients(4, () => new RidgeSums(3, 2));
+        var restarted = new MeasuredClients(4, () => new RidgeSums(3, 2));
+        var saved = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        for (var i = 0; i < queries.Length; i++)
+        {
+            Assert.Equal(undisturbed.Take(queries[i].Name, queries[i].Input)!.IsMeasured, restarted.Take(queries[i].Name, queries[i].Input)!.IsMeasured);
+            if (i % 97 == 0)
+            {
+                Save(restarted, saved);
+                restarted = new MeasuredClients(4, () => new RidgeSums(3, 2));
+                foreach (var (key, value) in saved)
+                {
+                    restarted.Restore(key, value);
+                }
+            }
+        }
+
+        var all = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        Save(undisturbed, all);
+        Save(restarted, saved);
+        Assert.True(undisturbed.Forgotten > 0);
+        Assert.Equal(all.Keys, saved.Keys);
+        Assert.All(all, a => Assert.Equal(a.Value, saved[a.Key]));
+
+        static void Save(MeasuredClients clients, SortedDictionary<string, byte[]> into)
+        {
+            var keys = new List<string>();
+            clients.TakeDirtyKeys(keys);
+            foreach (var key in keys)
+            {
+                var output = new ArrayBufferWriter<byte>();
+                if (clients.Save(key, output))
+                {
+                    into[key] = output.WrittenSpan.ToArray();
+                }
+                else
+                {
+                    into.Remove(key);
+                }
+            }
+        }
+    }
+
+    [Fact]
     public async Task The_fidelity_interval_covers_a_copy_that_learnt_from_the_logarithms_of_answers_that_are_all_the_same()
     {
         // Every answer to noise is the same class; a softmax trained on them by cross-entropy learns what differs between the others.

@@ -128,6 +128,37 @@ public sealed class SharedQueriesTests
     }
 
     [Fact]
+    public void Saved_bytes_are_those_of_walking_all_clients_for_every_page()
+    {
+        // Ties by the hundred on every page, cohorts that grow, join and dissolve; the digest was taken of the form that walked all clients.
+        var random = new Random(11);
+        var shared = new SharedQueries([7]);
+        var saved = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        for (var query = 0; query < 20_000; query++)
+        {
+            // Neighbours ask about the same; some inputs are nearly everybody's.
+            var client = random.Next(4_000);
+            shared.Take((ulong)(random.Next(20) == 0 ? 1_000_000 + random.Next(20) : (client / 5 * 10) + random.Next(10)), "c" + client);
+            if (query % 7_001 == 0)
+            {
+                Collect(shared, saved);
+            }
+        }
+
+        Collect(shared, saved);
+        using var digest = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
+        foreach (var (key, value) in saved)
+        {
+            digest.AppendData(System.Text.Encoding.UTF8.GetBytes(key));
+            digest.AppendData(value);
+        }
+
+        Assert.Equal(256, saved.Keys.Count(k => k.StartsWith("s/c", StringComparison.Ordinal)));
+        Assert.True(shared.Dissolved > 0);
+        Assert.Equal("F0D833A19D3C182C45A1B112CAF90738", Convert.ToHexString(digest.GetHashAndReset())[..32]);
+    }
+
+    [Fact]
     public void Clients_of_a_reference_that_share_their_inputs_anyway_are_not_linked_by_them()
     {
         var model = new ModelDescription { Name = "m", Version = "1", Schema = ModelSchema.Numeric(1), Outputs = [] };

@@ -85,14 +85,26 @@ internal sealed class CleanClients
     public static float[] Deform(float[] image, int side, Random random, double share = 1, double bend = 0)
     {
         // Displacements at knots, x and y by turns, in between linear.
-        Span<double> field = stackalloc double[2 * Knots * Knots];
-        for (var i = 0; i < field.Length && bend > 0; i++)
+        Span<double> field = stackalloc double[bend > 0 ? 2 * Knots * Knots : 0];
+        for (var i = 0; i < field.Length; i++)
         {
             field[i] = bend * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
         }
 
-        var angle = (random.NextDouble() - 0.5) * 20 * share * Math.PI / 180;
-        var (dx, dy) = ((random.NextDouble() - 0.5) * 3 * share, (random.NextDouble() - 0.5) * 3 * share);
+        var angle = (random.NextDouble() - 0.5) * 20 * share;
+        return Transform(image, side, angle, (random.NextDouble() - 0.5) * 3 * share, (random.NextDouble() - 0.5) * 3 * share, field);
+    }
+
+    /// <summary>A square grey image turned and moved, bilinear.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="side">Its side.</param>
+    /// <param name="degrees">Angle.</param>
+    /// <param name="dx">Way across, in pixels.</param>
+    /// <param name="dy">Way down, in pixels.</param>
+    /// <param name="field">Displacements at the knots of a smooth field, across and down by turns; empty for none.</param>
+    public static float[] Transform(float[] image, int side, double degrees, double dx, double dy, ReadOnlySpan<double> field = default)
+    {
+        var angle = degrees * Math.PI / 180;
         var (cos, sin) = (Math.Cos(angle), Math.Sin(angle));
         var middle = (side - 1) / 2.0;
         var result = new float[image.Length];
@@ -100,7 +112,7 @@ internal sealed class CleanClients
         {
             var (x, y) = ((i % side) - middle, (i / side) - middle);
             var (u, v) = ((cos * x) - (sin * y) + middle + dx, (sin * x) + (cos * y) + middle + dy);
-            if (bend > 0)
+            if (field.Length > 0)
             {
                 var (column, row) = ((i % side) * (Knots - 1.0) / (side - 1), (i / side) * (Knots - 1.0) / (side - 1));
                 var (c, r) = (Math.Min((int)column, Knots - 2), Math.Min((int)row, Knots - 2));

@@ -20,10 +20,11 @@ internal static class DrillScenarios
         "extraction-synthetic" + Accounts,
         Membership,
         Unlike,
+        .. EvasionAttacks.Unseen.Select(a => a.Name),
     ];
 
-    /// <summary>Whether the attack draws squares, stripes, patches or waves.</summary>
-    public static bool NeedsSquareImage(string name) => Parse(name).Base is "simba-dct" or "square" or "adaptive-square" or "transfer-patch";
+    /// <summary>Whether the attack draws squares, stripes, patches or waves, or turns and moves images.</summary>
+    public static bool NeedsSquareImage(string name) => Parse(name).Base is "simba-dct" or "square" or "adaptive-square" or "transfer-patch" or "qeba" or "spatial" or "square-redrawn" or "nes-redrawn" or "square-targeted";
 
     /// <summary>The scenario without its way of sharing work, and how many accounts share it.</summary>
     public static (string Base, int Accounts) Parse(string name) =>
@@ -33,7 +34,7 @@ internal static class DrillScenarios
     public static IEvasionAttack? Evasion(string name, Func<SurrogateNetwork> surrogate) =>
         Array.IndexOf(s_transfers, name) is >= 0 and var transfer
             ? new TransferAttack((TransferMethod)transfer, surrogate())
-            : EvasionAttacks.All.FirstOrDefault(a => a.Name == name);
+            : EvasionAttacks.Everything.FirstOrDefault(a => a.Name == name);
 
     /// <summary>The extraction attack of that name; null for another scenario.</summary>
     public static ExtractionAttack? Extraction(string name, IReadOnlyList<float[]> pool) =>

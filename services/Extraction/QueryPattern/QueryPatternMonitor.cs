@@ -166,7 +166,7 @@ internal sealed class QueryPatternMonitor : IMonitor
 
         if (_cohorts)
         {
-            foreach (var cohort in Cohorts.Of(rows, row, hash, _shared))
+            foreach (var cohort in Cohorts.Take(rows, row, hash, _shared))
             {
                 ObserveCohort(rows, row, cohort, info.Client, hash, projected, scores, sink);
             }

@@ -73,7 +73,7 @@ internal sealed class SelfSimilarityMonitor : IMonitor
             return;
         }
 
-        foreach (var cohort in Cohorts.Of(rows, row, hash, _shared))
+        foreach (var cohort in Cohorts.Take(rows, row, hash, _shared))
         {
             var members = _clients.Touch(cohort);
 

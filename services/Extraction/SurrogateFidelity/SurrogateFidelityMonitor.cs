@@ -23,7 +23,7 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
 
     private readonly SurrogateFidelityOptions _options;
     private readonly RandomFeatures _random;
-    private readonly ClientTable<FidelityClient> _clients;
+    private readonly MeasuredClients _clients;
     private readonly double[] _probeFeatures;
     private readonly double[] _probeEmbeddings;
     private readonly int[] _probeClasses;
@@ -40,7 +40,7 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
         _classes = model.Outputs[_probabilities].Width;
         _embedding = embeddings.Length > 0 ? model.IndexOf(OutputRole.Embedding) : -1;
         _random = new RandomFeatures(model.Width, Features, bandwidth, seed);
-        _clients = new ClientTable<FidelityClient>(options.Clients);
+        _clients = new MeasuredClients(options.Clients, () => new RidgeSums(_random.Count, _classes));
         _probeClasses = classes;
         _probeFeatures = new double[classes.Length * _random.Count];
         for (var i = 0; i < classes.Length; i++)
@@ -68,17 +68,16 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
             return;
         }
 
-        var client = _clients.Touch(name);
         var answer = rows.Output(_probabilities, row);
-        if (!client.Recent.Admit(StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)) || !Finite(answer))
+        if (!Finite(answer) || _clients.Take(name, StableHash.Of(MemoryMarshal.AsBytes(rows.Input(row)), _seed)) is not { OnInputs: { } sums } client)
         {
             return;
         }
 
         Span<double> features = stackalloc double[_random.Count];
         _random.Of(rows.Input(row), features);
-        client.OnInputs ??= new RidgeSums(_random.Count, _classes);
-        client.OnInputs.Add(features, answer);
+        sums.Add(features, answer);
+        client.Measured++;
         if (rows.HasOutput(_embedding) && Finite(rows.Output(_embedding, row)))
         {
             var embedding = WithConstant(rows.Output(_embedding, row));
@@ -87,7 +86,7 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
         }
 
         client.Next = client.Next == 0 ? _options.First : client.Next;
-        if (client.Recent.Queries < client.Next)
+        if (client.Measured < client.Next)
         {
             return;
         }
@@ -95,14 +94,15 @@ internal sealed class SurrogateFidelityMonitor : IMonitor
         client.Next = Math.Max(client.Next + 1, (long)(client.Next * 1.5));
         var (low, high) = Measure(client);
         var queries = client.Recent.Queries;
+        var asked = client.Measured == queries ? $"{queries} queries" : $"the last {client.Measured} of {queries} queries, those since it has been measured";
         sink.Report(new CertainFinding(
             string.Create(CultureInfo.InvariantCulture, $"{name} after {queries}"),
-            string.Create(CultureInfo.InvariantCulture, $"With what it has asked so far ({queries} queries), a copy by client {name} agrees with the model on {low:P0} to {high:P0} of a private test"))
+            string.Create(CultureInfo.InvariantCulture, $"With what it has asked so far ({asked}), a copy by client {name} agrees with the model on {low:P0} to {high:P0} of a private test"))
         {
             Client = name,
             Severity = low >= _options.Agreement ? Severity.Change : Severity.Record,
             Score = low,
-            Measures = [("agreement-low", low), ("agreement-high", high), ("queries", queries)],
+            Measures = [("agreement-low", low), ("agreement-high", high), ("queries", client.Measured)],
         });
     }
 

@@ -9,8 +9,9 @@ namespace Monitoring.Detection;
 /// starts again from nothing: whoever is slower than all others by that many clients is watched by no per-client monitor.
 /// </summary>
 /// <param name="capacity">Clients remembered at once.</param>
+/// <param name="kept">States that are never forgotten for want of room, fewer by far than <paramref name="capacity"/>; null where silence alone decides.</param>
 /// <typeparam name="TState">State of one client; a new one is what an unknown client has.</typeparam>
-public sealed class ClientTable<TState>(int capacity) : IMonitorState
+public sealed class ClientTable<TState>(int capacity, Func<TState, bool>? kept = null) : IMonitorState
     where TState : class, IClientState<TState>, new()
 {
     private const string HeaderKey = "";
@@ -24,6 +25,9 @@ public sealed class ClientTable<TState>(int capacity) : IMonitorState
 
     /// <summary>Clients remembered now.</summary>
     public int Count => _clients.Count;
+
+    /// <summary>Times that any client was touched.</summary>
+    public long Uses => _uses;
 
     /// <summary>Clients forgotten for want of room.</summary>
     public long Forgotten { get; private set; }
@@ -44,10 +48,15 @@ public sealed class ClientTable<TState>(int capacity) : IMonitorState
 
         if (_clients.Count >= capacity)
         {
-            var coldest = _byUse.First!.Value.Client;
-            _byUse.RemoveFirst();
-            _clients.Remove(coldest);
-            _dirty.Add(coldest);
+            var coldest = _byUse.First!;
+            while (kept?.Invoke(coldest.Value.State) == true && coldest.Next is { } next)
+            {
+                coldest = next;
+            }
+
+            _byUse.Remove(coldest);
+            _clients.Remove(coldest.Value.Client);
+            _dirty.Add(coldest.Value.Client);
             Forgotten++;
         }
 
@@ -58,6 +67,13 @@ public sealed class ClientTable<TState>(int capacity) : IMonitorState
 
     /// <summary>The client's state, or null; does not count as use.</summary>
     public TState? Find(string client) => _clients.TryGetValue(client, out var node) ? node.Value.State : null;
+
+    /// <summary>What a known client's state held was forgotten for want of room, though not the client: counted, and saved with the next checkpoint.</summary>
+    public void MarkForgotten(string client)
+    {
+        _dirty.Add(client);
+        Forgotten++;
+    }
 
     public void TakeDirtyKeys(ICollection<string> keys)
     {

@@ -99,13 +99,13 @@ internal static class DetectionSuite
 
     private static string Show(QuantilesReport? q) => q is null ? "-" : string.Create(CultureInfo.InvariantCulture, $"{q.Median:0.#} ({q.P90:0})");
 
-    private static string Row(ScenarioResult s)
+    internal static string Row(ScenarioResult s)
     {
         var monitors = string.Join("; ", s.Monitors.Where(m => m.Value.Detected > 0).Select(m => $"{m.Key}: {m.Value.Detected}, {Show(m.Value.Queries)}"));
         return string.Create(CultureInfo.InvariantCulture, $"| {s.Name} | {(s.Detectable ? "yes" : "no")} | {s.DetectionRate:P0} ({s.DetectionRateInterval[0]:F2} to {s.DetectionRateInterval[1]:F2}) | {Show(s.QueriesToDetect)} | {(s.ProgressAtDetection is { } p ? p.ToString("P0", CultureInfo.InvariantCulture) : "-")} | {(s.FinalAgreement is { } a ? $"copy agrees {a:P0}" : s.Goal is null ? "-" : $"{s.Success:P0}, {Show(s.Goal)}")} | {s.UndetectedSuccess:P0} | {(monitors.Length == 0 ? "none" : monitors)} |");
     }
 
-    private static string Table(IEnumerable<ScenarioResult> scenarios)
+    internal static string Table(IEnumerable<ScenarioResult> scenarios)
     {
         var table = new StringBuilder("| scenario | detectable | detected (95 %) | queries to the first alarm | of its goal then | goal reached, queries | unseen success | by monitor: runs, queries |\n|---|---|---|---|---|---|---|---|\n");
         foreach (var scenario in scenarios)

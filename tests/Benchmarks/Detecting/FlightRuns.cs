@@ -15,68 +15,131 @@ internal static class FlightRuns
 
     public static async Task<(ScenarioResult Lattice, int CleanQueries, int CleanClients, Dictionary<string, int> FalseAlarms)> RunAsync(DemoDigits demo, int seeds, double level)
     {
-        using var model = new OnnxClassifier(demo.Path("flights.onnx"));
-        using var scoring = new ScoringRuntime(new ScoringOptions { Device = "cpu", Threads = 1 });
-        using var kernels = new ScoringKernels(scoring);
-        var (values, count, _) = NumpyFile.Read(demo.Path("flights-population.X.npy"));
-        var flights = Enumerable.Range(0, count).Select(r => values.AsSpan(r * Width, Width).ToArray()).ToArray();
-        var description = new ModelDescription
+        using var fitted = await Fitted.OpenAsync(demo).ConfigureAwait(false);
+        var lattice = await JudgeAsync(fitted, "lattice-flights", seeds, level, 100, (random, _) => Lattice(fitted.Known, random)).ConfigureAwait(false);
+        var falseAlarms = new Dictionary<string, int>(StringComparer.Ordinal);
+        var held = fitted.Flights[ProfileRows..];
+        var names = fitted.Names(held);
+        foreach (var kind in Fitted.Kinds)
         {
-            Name = "flights",
-            Version = "1",
-            Schema = ModelSchema.Numeric(Width),
-            Outputs = [new("probabilities", 2, OutputRole.Probabilities)],
-        };
-        var kinds = new MonitorKinds([new QueryPatternKind(new LoadedConfiguration(new MonitoringConfiguration(), demo.Path("monitoring.yaml"), "", [], []), scoring, kernels), new QueryBudgetKind()]);
-        WatchedMonitor[] monitors = [new() { Name = "query-pattern", Kind = "query-pattern" }, new() { Name = "query-budget", Kind = "query-budget" }];
+            var sink = fitted.Create(kind, level);
+            await sink.FeedAsync(fitted.Rows(held, names, 0)).ConfigureAwait(false);
+            falseAlarms[kind] = sink.Alarms.Count;
+        }
 
-        // Honest clients ask about their own origin airports more than about others.
-        var random = new Random(3);
-        var clients = flights.Take(ProfileRows).Select(f => "agency-" + (random.NextDouble() < 0.7 ? ((int)f[3] % 30) : random.Next(30))).ToArray();
-        var reference = ReferenceData.Split(Rows(flights[..ProfileRows], clients, 0));
-        var profile = await new ProfileFitter(kinds).FitAsync(monitors, reference, "reference", null, CancellationToken.None).ConfigureAwait(false);
-        Console.WriteLine(string.Join('\n', profile.Warnings.Concat(profile.Failures)));
+        return (lattice, held.Length, names.Distinct().Count(), falseAlarms);
+    }
 
+    /// <summary>Thieves of tables that the monitors were not chosen beside.</summary>
+    public static async Task<IReadOnlyList<ScenarioResult>> UnseenAsync(DemoDigits demo, int seeds, double level, bool tuning)
+    {
+        using var fitted = await Fitted.OpenAsync(demo).ConfigureAwait(false);
+        var first = tuning ? 700 : 100;
+        return
+        [
+            await JudgeAsync(fitted, "flights-line-searches", seeds, level, first, (random, model) => LineSearches(fitted.Known, random, model)).ConfigureAwait(false),
+            await JudgeAsync(fitted, "flights-columns-recombined", seeds, level, first, (random, _) => [.. Enumerable.Range(0, Budget).Select(_ => Enumerable.Range(0, Width).Select(c => fitted.Known[random.Next(ProfileRows)][c]).ToArray())]).ConfigureAwait(false),
+            await JudgeAsync(fitted, "flights-one-column-moved", seeds, level, first, (random, _) => [.. Enumerable.Range(0, Budget).Select(_ => Moved(fitted.Known, random))]).ConfigureAwait(false),
+        ];
+    }
+
+    /// <summary>Honest clients of kinds that the reference has none of.</summary>
+    public static async Task<IReadOnlyList<UnseenCleanResult>> CleanAsync(DemoDigits demo, int queries, double level, bool tuning)
+    {
+        using var fitted = await Fitted.OpenAsync(demo).ConfigureAwait(false);
+        var random = new Random(tuning ? 905 : 906);
+        var held = fitted.Flights[ProfileRows..];
+        var results = new List<UnseenCleanResult>();
+        foreach (var (name, next) in new (string, Func<int, (string, float[])>)[]
+        {
+            ("flights: clients with five rows each, again and again", i => ("agency-" + (i % 10), held[(i % 10 * 5) + random.Next(5)])),
+            ("flights: distance in steps of 500", _ => ("agency-" + random.Next(10), Stepped(held[random.Next(held.Length)]))),
+            ("flights: one route, every hour and day", i => ("planner", [i % 24, i / 24 % 7, held[0][2], held[0][3], held[0][4]])),
+            ("flights: a page sorted by origin", i => ("report", [.. held.OrderBy(f => f[3]).ElementAt(i % held.Length)])),
+        })
+        {
+            var traffic = Enumerable.Range(0, Math.Min(queries, 2_000)).Select(next).ToArray();
+            var (alarms, first) = (new SortedDictionary<string, int>(StringComparer.Ordinal), new SortedDictionary<string, int>(StringComparer.Ordinal));
+            foreach (var kind in Fitted.Kinds.Where(k => k != "query-budget"))
+            {
+                var sink = fitted.Create(kind, level);
+                await sink.FeedAsync(fitted.Rows([.. traffic.Select(t => t.Item2)], [.. traffic.Select(t => t.Item1)], 0)).ConfigureAwait(false);
+                alarms[kind] = sink.Alarms.Count;
+                if (sink.Alarms.Count > 0)
+                {
+                    first[kind] = sink.Alarms[0].Row;
+                }
+            }
+
+            results.Add(new UnseenCleanResult(name, traffic.Select(t => t.Item1).Distinct(StringComparer.Ordinal).Count(), traffic.Length, alarms, first));
+        }
+
+        return results;
+
+        static float[] Stepped(float[] flight) => [flight[0], flight[1], MathF.Round(flight[2] / 500) * 500, flight[3], flight[4]];
+    }
+
+    private static async Task<ScenarioResult> JudgeAsync(Fitted fitted, string name, int seeds, double level, int firstSeed, Func<Random, OnnxClassifier, List<float[]>> ask)
+    {
         var runs = new List<ScenarioResult.Run>();
         for (var seed = 0; seed < seeds; seed++)
         {
-            var queries = Lattice(flights[..ProfileRows], new Random(seed + 100));
+            var queries = ask(new Random(seed + firstSeed), fitted.Model);
             var alarms = new SortedDictionary<string, int?>(StringComparer.Ordinal);
-            foreach (var kind in monitors.Select(m => m.Kind))
+            foreach (var kind in Fitted.Kinds)
             {
-                var sink = Create(kind);
-                await sink.FeedAsync(Rows(queries, [.. Enumerable.Repeat("thief", queries.Count)], 0), untilAlarm: true).ConfigureAwait(false);
+                var sink = fitted.Create(kind, level);
+                await sink.FeedAsync(fitted.Rows(queries, [.. Enumerable.Repeat("thief", queries.Count)], 0), untilAlarm: true).ConfigureAwait(false);
                 alarms[kind] = sink.Alarms.Count > 0 ? sink.Alarms[0].Row : null;
             }
 
             runs.Add(new ScenarioResult.Run(alarms, null, null, false));
         }
 
-        var falseAlarms = new Dictionary<string, int>(StringComparer.Ordinal);
-        var held = flights[ProfileRows..];
-        var names = held.Select(f => "agency-" + (random.NextDouble() < 0.7 ? ((int)f[3] % 30) : random.Next(30))).ToArray();
-        foreach (var kind in monitors.Select(m => m.Kind))
+        return ScenarioResult.Of(name, "extraction", true, runs);
+    }
+
+    /// <summary>A real flight with one column moved by a tenth of its range: how a thief asks around what it has.</summary>
+    private static float[] Moved(float[][] known, Random random)
+    {
+        var flight = (float[])known[random.Next(known.Length)].Clone();
+        var column = random.Next(Width);
+        flight[column] = MathF.Round(Math.Clamp(flight[column] + ((random.Next(2) == 0 ? 1 : -1) * known.Max(f => f[column]) / 10), 0, known.Max(f => f[column])));
+        return flight;
+    }
+
+    /// <summary>Equation solving (Tramèr et al., USENIX Security 2016; Lowd and Meek, KDD 2005): from a pair of flights of different classes, the boundary is bisected along one column after the other.</summary>
+    private static List<float[]> LineSearches(float[][] known, Random random, OnnxClassifier model)
+    {
+        var queries = new List<float[]>();
+        var most = Enumerable.Range(0, Width).Select(c => known.Max(f => f[c])).ToArray();
+        while (queries.Count < Budget)
         {
-            var sink = Create(kind);
-            await sink.FeedAsync(Rows(held, names, 0)).ConfigureAwait(false);
-            falseAlarms[kind] = sink.Alarms.Count;
+            var flight = (float[])known[random.Next(known.Length)].Clone();
+            var column = random.Next(Width);
+            var (low, high) = (0f, most[column]);
+            var at = Ask(low);
+            if (at == Ask(high))
+            {
+                continue;
+            }
+
+            while (high - low > most[column] / 500 && queries.Count < Budget)
+            {
+                var middle = (low + high) / 2;
+                (low, high) = Ask(middle) == at ? (middle, high) : (low, middle);
+            }
+
+            int Ask(float value)
+            {
+                var asked = (float[])flight.Clone();
+                asked[column] = value;
+                queries.Add(asked);
+                return Vectors.ArgMax(model.Run(asked, 1, "probabilities")[0]);
+            }
         }
 
-        return (ScenarioResult.Of("lattice-flights", "extraction", true, runs), held.Length, names.Distinct().Count(), falseAlarms);
-
-        SubjectSink Create(string kind)
-        {
-            var fitted = profile.Profile.Monitors.Single(m => m.Name == kind);
-            var monitor = kinds[kind].Create(new MonitorContext(kind, description, MonitorOptions.Create(kinds[kind]), fitted.Parameters, ProfileFitter.Seed(kind, description)));
-            return new SubjectSink(monitor, fitted, level);
-        }
-
-        RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string> who, int first)
-        {
-            var flat = Vectors.Stack(inputs);
-            var plain = ReferenceData.FromMatrix(description, flat, inputs.Count, model.Run(flat, inputs.Count, "probabilities"), who);
-            return new RowBatch(description, flat, model.Run(flat, inputs.Count, "probabilities"), [.. Enumerable.Range(0, inputs.Count).Select(r => plain.Rows[r] with { TimeUnixNano = first + r + 1, Offset = first + r })], []);
-        }
+        return queries;
     }
 
     /// <summary>Every point of a grid over the columns' ranges, in random order: hours and distances in steps, all weekdays, origins and destinations at random.</summary>
@@ -91,5 +154,73 @@ internal static class FlightRuns
             random.Next((int)origins + 1),
             random.Next((int)destinations + 1),
         })];
+    }
+
+    /// <summary>The flights model with its monitors fitted.</summary>
+    private sealed class Fitted : IDisposable
+    {
+        public static readonly string[] Kinds = ["query-pattern", "query-budget"];
+        private readonly ScoringRuntime _scoring = new(new ScoringOptions { Device = "cpu", Threads = 1 });
+        private readonly ScoringKernels _kernels;
+        private readonly MonitorKinds _kinds;
+        private readonly Random _random = new(3);
+        private FittedProfile _profile = null!;
+
+        private Fitted(DemoDigits demo)
+        {
+            Model = new OnnxClassifier(demo.Path("flights.onnx"));
+            _kernels = new ScoringKernels(_scoring);
+            _kinds = new MonitorKinds([new QueryPatternKind(new LoadedConfiguration(new MonitoringConfiguration(), demo.Path("monitoring.yaml"), "", [], []), _scoring, _kernels), new QueryBudgetKind()]);
+            var (values, count, _) = NumpyFile.Read(demo.Path("flights-population.X.npy"));
+            Flights = [.. Enumerable.Range(0, count).Select(r => values.AsSpan(r * Width, Width).ToArray())];
+        }
+
+        public OnnxClassifier Model { get; }
+
+        public float[][] Flights { get; }
+
+        public float[][] Known => Flights[..ProfileRows];
+
+        private static ModelDescription Description { get; } = new()
+        {
+            Name = "flights",
+            Version = "1",
+            Schema = ModelSchema.Numeric(Width),
+            Outputs = [new("probabilities", 2, OutputRole.Probabilities)],
+        };
+
+        public static async Task<Fitted> OpenAsync(DemoDigits demo)
+        {
+            var fitted = new Fitted(demo);
+            WatchedMonitor[] monitors = [.. Kinds.Select(k => new WatchedMonitor { Name = k, Kind = k })];
+            fitted._profile = await new ProfileFitter(fitted._kinds).FitAsync(monitors, ReferenceData.Split(fitted.Rows(fitted.Known, fitted.Names(fitted.Known), 0)), "reference", null, CancellationToken.None).ConfigureAwait(false);
+            Console.WriteLine(string.Join('\n', fitted._profile.Warnings.Concat(fitted._profile.Failures)));
+            return fitted;
+        }
+
+        /// <summary>Honest clients ask about their own origin airports more than about others.</summary>
+        public string[] Names(float[][] flights) => [.. flights.Select(f => "agency-" + (_random.NextDouble() < 0.7 ? ((int)f[3] % 30) : _random.Next(30)))];
+
+        public SubjectSink Create(string kind, double level)
+        {
+            var fitted = _profile.Profile.Monitors.Single(m => m.Name == kind);
+            var monitor = _kinds[kind].Create(new MonitorContext(kind, Description, MonitorOptions.Create(_kinds[kind]), fitted.Parameters, ProfileFitter.Seed(kind, Description)));
+            return new SubjectSink(monitor, fitted, level);
+        }
+
+        public RowBatch Rows(IReadOnlyList<float[]> inputs, IReadOnlyList<string> who, int first)
+        {
+            var flat = Vectors.Stack(inputs);
+            var answers = Model.Run(flat, inputs.Count, "probabilities");
+            var plain = ReferenceData.FromMatrix(Description, flat, inputs.Count, answers, who);
+            return new RowBatch(Description, flat, answers, [.. Enumerable.Range(0, inputs.Count).Select(r => plain.Rows[r] with { TimeUnixNano = first + r + 1, Offset = first + r })], []);
+        }
+
+        public void Dispose()
+        {
+            Model.Dispose();
+            _kernels.Dispose();
+            _scoring.Dispose();
+        }
     }
 }

@@ -1,13 +1,24 @@
+using System.Numerics.Tensors;
+
 namespace Monitoring.AllInOne.Drills;
 
-/// <summary>HopSkipJump (Chen, Jordan and Wainwright, IEEE S&amp;P 2020), L2: bisect to the boundary, estimate its normal from labels of random probes, jump, repeat.</summary>
-internal sealed class HopSkipJumpAttack(double goal = 2, int firstProbes = 50, double widening = 1) : DecisionAttack(goal)
+/// <summary>
+/// HopSkipJump (Chen, Jordan and Wainwright, IEEE S&amp;P 2020), L2: bisect to the boundary, estimate its normal from labels of random probes, jump, repeat. With probes of low frequencies only it is QEBA (Li, Xu, Zhang, Yang and
+/// Li, CVPR 2020).
+/// </summary>
+/// <param name="goal">L2 distance that counts as success.</param>
+/// <param name="firstProbes">Probes of the first estimate.</param>
+/// <param name="widening">Factor on the probes' length.</param>
+/// <param name="frequencies">Cosine waves a side that probes are made of; 0 for probes of all pixels.</param>
+internal sealed class HopSkipJumpAttack(double goal = 2, int firstProbes = 50, double widening = 1, int frequencies = 0) : DecisionAttack(goal)
 {
-    public override string Name => widening > 1 ? "adaptive-hopskipjump" : "hopskipjump";
+    public override string Name => frequencies > 0 ? "qeba" : widening > 1 ? "adaptive-hopskipjump" : "hopskipjump";
 
     protected override async ValueTask<float[]?> ApproachAsync(AttackSession session, float[] victim, int label, float[] start)
     {
         var tolerance = 0.01;
+        var side = (int)Math.Round(Math.Sqrt(session.Width));
+        float[][] waves = [.. Enumerable.Range(0, frequencies * frequencies).Select(w => Vectors.Cosine(w / frequencies, w % frequencies, side))];
         var current = await BisectAsync(session, victim, label, start, tolerance).ConfigureAwait(false);
         for (var iteration = 1; !IsThere(session, victim, current); iteration++)
         {
@@ -18,7 +29,7 @@ internal sealed class HopSkipJumpAttack(double goal = 2, int firstProbes = 50, d
             var directions = new float[count][];
             for (var p = 0; p < count; p++)
             {
-                directions[p] = session.GaussianVector();
+                directions[p] = waves.Length > 0 ? Mix(session, waves) : session.GaussianVector();
                 Vectors.AddClipped(current, directions[p], delta).CopyTo(probes, p * session.Width);
             }
 
@@ -57,5 +68,18 @@ internal sealed class HopSkipJumpAttack(double goal = 2, int firstProbes = 50, d
         }
 
         return current;
+    }
+
+    /// <summary>A random mixture of waves, as long as a normal vector of all pixels is.</summary>
+    private static float[] Mix(AttackSession session, float[][] waves)
+    {
+        var mixture = new float[session.Width];
+        foreach (var wave in waves)
+        {
+            TensorPrimitives.MultiplyAdd(wave, (float)session.Gaussian(), mixture, mixture);
+        }
+
+        var scale = (float)(Math.Sqrt(session.Width) / TensorPrimitives.Norm<float>(mixture));
+        return Array.ConvertAll(mixture, v => v * scale);
     }
 }

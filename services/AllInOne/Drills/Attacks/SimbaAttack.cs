@@ -23,7 +23,7 @@ internal sealed class SimbaAttack(bool cosines, double step = 0.3) : IEvasionAtt
         var best = double.PositiveInfinity;
         foreach (var direction in directions)
         {
-            var vector = cosines ? Cosine(direction / side, direction % side, side) : Pixel(direction, session.Width);
+            var vector = cosines ? Vectors.Cosine(direction / side, direction % side, side) : Pixel(direction, session.Width);
             foreach (var sign in new[] { 1, -1 })
             {
                 var candidate = Vectors.AddClipped(current, vector, sign * step);
@@ -50,28 +50,6 @@ internal sealed class SimbaAttack(bool cosines, double step = 0.3) : IEvasionAtt
     {
         var vector = new float[width];
         vector[index] = 1;
-        return vector;
-    }
-
-    private static float[] Cosine(int u, int v, int side)
-    {
-        var vector = new float[side * side];
-        double norm = 0;
-        for (var y = 0; y < side; y++)
-        {
-            for (var x = 0; x < side; x++)
-            {
-                var value = Math.Cos(Math.PI * u * (y + 0.5) / side) * Math.Cos(Math.PI * v * (x + 0.5) / side);
-                vector[(y * side) + x] = (float)value;
-                norm += value * value;
-            }
-        }
-
-        for (var i = 0; i < vector.Length; i++)
-        {
-            vector[i] /= (float)Math.Sqrt(norm);
-        }
-
         return vector;
     }
 }
