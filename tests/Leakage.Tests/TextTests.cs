@@ -70,6 +70,46 @@ public sealed class TextTests
     [InlineData("token: aaaaaaaaaaaaaaaaaaaaaaaa", "")]
     [InlineData("-----BEGIN RSA PRIVATE KEY-----", "SecretKey")]
     [InlineData("pi is 3.14159265358979", "")]
+    [InlineData("card 4111–1111–1111–1111", "CardNumber")]
+    [InlineData("card 4111 1111 1111 1111", "CardNumber")]
+    [InlineData("４１１１１１１１１１１１１１１１", "CardNumber")]
+    [InlineData("٤١١١١١١١١١١١١١١١", "CardNumber")]
+    [InlineData("4111​1111​1111​1111", "CardNumber")]
+    [InlineData("{\"answer\":\"{\\\"pan\\\":\\\"4111111111111111\\\"}\"}", "CardNumber")]
+    [InlineData("\\u0034111111111111111", "CardNumber")]
+    [InlineData("paid\\n4111111111111111\\nthanks", "CardNumber")]
+    [InlineData("eyJwYW4iOiI0MTExMTExMTExMTExMTExIn0=", "CardNumber")]
+    [InlineData("aWJhbiBERTg5MzcwNDAwNDQwNTMyMDEzMDAw", "Iban")]
+    [InlineData("pay to DE89-3704-0044-0532-0130-00 please", "Iban")]
+    [InlineData("pay to DE89 3704 0044 0532 0130 00 please", "Iban")]
+    [InlineData("order AB12 to DE89 3704 0044 0532 0130 00", "Iban")]
+    [InlineData("de89370400440532013000", "Iban")]
+    [InlineData("de8937040044053201300012", "")]
+    [InlineData("DE89 37040044 0532013000", "")]
+    [InlineData("ssn 536‑22‑8145", "SocialSecurityNumber")]
+    [InlineData("businessNumber 536-22-8145", "")]
+    [InlineData("Phone：０３０ 1234 5678", "Phone")]
+    [InlineData("phoneNumber=030 1234 5678", "Phone")]
+    [InlineData("home_phone: 03012345678", "Phone")]
+    [InlineData("hotel 12345678 is full", "")]
+    [InlineData("cancelled order 1234567890", "")]
+    [InlineData("excellent: 12345678", "")]
+    [InlineData("recall id 12345678", "")]
+    [InlineData("your call is at 2024-05-06 12:00", "")]
+    [InlineData("call on 06.05.2024 12.30", "")]
+    [InlineData("call 20240506123000", "")]
+    [InlineData("call id 550e8400-e29b-41d4-a716-446655440000", "")]
+    [InlineData("mobile build 10.0.19045.3803", "")]
+    [InlineData("1+23456789 is a sum", "")]
+    [InlineData("id 1732805123456", "")]
+    [InlineData("at 1732805123456789 us", "")]
+    [InlineData("sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "")]
+    [InlineData("d41d8cd98f00b204e9800998ecf8427e", "")]
+    [InlineData("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "SecretKey")]
+    [InlineData("glpat-x8Y2kQpL0vZt4RmN7aBc", "SecretKey")]
+    [InlineData("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U", "SecretKey")]
+    [InlineData("aws_secret_access_key = wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY", "SecretKey")]
+    [InlineData("nextPageToken: 'q7Zp2LxV9sKd83HfTy6BwQ1u'", "")]
     public void Personal_data_needs_a_checksum_or_a_context(string text, string expected) =>
         Assert.Equal(expected, string.Join(',', PersonalDataScanner.Scan(text).Select(d => d.Type)));
 
@@ -89,6 +129,36 @@ public sealed class TextTests
 
         Assert.Equal(0, foreign);
         Assert.InRange(any, 1, 80);
+    }
+
+    [Fact]
+    public void Identifiers_times_and_hashes_are_nobody_s_data()
+    {
+        var random = new Random(12);
+        var found = new List<string>();
+        for (var i = 0; i < 600; i++)
+        {
+            Span<byte> bytes = stackalloc byte[32];
+            random.NextBytes(bytes);
+            var milliseconds = 1_700_000_000_000 + (random.NextInt64(100_000_000_000));
+            foreach (var text in new[]
+            {
+                new Guid(bytes[..16]).ToString(),
+                new Guid(bytes[..16]).ToString("N"),
+                Convert.ToHexStringLower(bytes),
+                "sha1 " + Convert.ToHexString(bytes[..20]),
+                "etag " + Convert.ToBase64String(bytes),
+                $"at {milliseconds}, {milliseconds}000 or {DateTimeOffset.FromUnixTimeMilliseconds(milliseconds):O}",
+                $"version {bytes[0]}.{bytes[1]}.{BitConverter.ToUInt16(bytes)}.{BitConverter.ToUInt16(bytes[2..])}",
+                $"call {DateTimeOffset.FromUnixTimeMilliseconds(milliseconds):yyyy-MM-dd HH:mm:ss}",
+                $"0.{random.NextInt64(1_000_000_000_000_000)}",
+            })
+            {
+                found.AddRange(PersonalDataScanner.Scan(text).Select(d => $"{d.Type} in {text}"));
+            }
+        }
+
+        Assert.Empty(found);
     }
 
     [Fact]

@@ -2,7 +2,7 @@ namespace Monitoring.Leakage;
 
 /// <summary>
 /// Payment card numbers in a text: 13 to 19 digits, together or in the groups that cards are printed in, that pass Luhn's checksum and either begin and measure as an issuer's do (ISO/IEC 7812 ranges as the schemes
-/// publish them) or stand behind a word that says what they are. Linear in the text.
+/// publish them) or stand behind a word that says what they are. Linear in the text, which is plain (<see cref="PlainText"/>).
 /// </summary>
 internal static class CardNumbers
 {
@@ -159,7 +159,7 @@ internal static class CardNumbers
 
             // One separator, the same throughout.
             var before = group == 0 ? default : runs[first + group - 1];
-            if (group > 0 && (before.Start + before.Length + 1 != start || text[start - 1] is not (' ' or '-' or '\u00A0') || text[start - 1] != text[runs[first + 1].Start - 1]))
+            if (group > 0 && (before.Start + before.Length + 1 != start || text[start - 1] is not (' ' or '-') || text[start - 1] != text[runs[first + 1].Start - 1]))
             {
                 return false;
             }
