@@ -83,6 +83,19 @@ public sealed class QuerySimilarityTests
     }
 
     [Fact]
+    public void Drawings_on_paper_of_another_grey_than_the_profile_s_are_strangers()
+    {
+        // Patches of plain paper are alike on every sheet of one scanner. Digits 3,000 to 3,999, forty greys; the form without blank sheets alarmed on three in five such clients.
+        var population = Digits.Population();
+        var (monitor, sink) = Create();
+        var sheets = Enumerable.Range(3_000, 1_000).Select(i => Array.ConvertAll(population[i], v => Math.Max(v, 0.08f + (0.002f * (i % 40))))).ToArray();
+        Feed(monitor, sink, sheets, [.. sheets.Select((_, i) => "scanner-" + (i % 10))]);
+
+        Assert.True(monitor.Index.Links <= 10, $"{monitor.Index.Links} links among 1,000 strangers");
+        Assert.True(sink.Greatest < s_level / 2, $"strangers reached e^{sink.Greatest:F1}");
+    }
+
+    [Fact]
     public void Exact_repeats_alone_are_no_evidence()
     {
         var (monitor, sink) = Create();

@@ -35,10 +35,13 @@ public sealed class DrillOverHttpTests(AttackedInstallation installation) : ICla
     }
 
     [Fact]
-    public async Task Every_other_scenario_runs_to_its_end()
+    public async Task Other_scenarios_run_to_their_end()
     {
         string[] run = ["simba-dct", "nes-20-accounts", "extraction-noise", "extraction-natural", "membership-probing", "unlike-training"];
-        foreach (var scenario in DrillScenarios.Names.Except(run, StringComparer.Ordinal))
+
+        // The attacks written last go the way of the first; two of them ask through another's hands.
+        var alike = EvasionAttacks.Unseen.Select(a => a.Name).Except(["square-redrawn", "square-targeted"], StringComparer.Ordinal);
+        foreach (var scenario in DrillScenarios.Names.Except(run, StringComparer.Ordinal).Except(alike, StringComparer.Ordinal))
         {
             var report = await DrillAsync(scenario, 60);
             Assert.Equal(scenario, Assert.Single(report.GetProperty("scenarios").EnumerateArray()).GetProperty("name").GetString());

@@ -59,8 +59,12 @@ internal sealed class FrequentHashes
         }
     }
 
-    /// <summary>Counts in how many inputs each hash occurs and keeps those in more than <paramref name="share"/> of them.</summary>
-    public static FrequentHashes Of(Fingerprinter fingerprinter, IEnumerable<ReadOnlyMemory<float>> inputs, double share)
+    /// <summary>Counts in how many inputs each hash occurs and keeps those in more than <paramref name="share"/> of them, and all of <paramref name="flat"/>.</summary>
+    /// <param name="fingerprinter">Hashes inputs.</param>
+    /// <param name="inputs">The profile's inputs.</param>
+    /// <param name="share">Share of them.</param>
+    /// <param name="flat">Inputs without any content, such as sheets of one grey: what they carry says nothing, whether the profile has such or not.</param>
+    public static FrequentHashes Of(Fingerprinter fingerprinter, IEnumerable<ReadOnlyMemory<float>> inputs, double share, IEnumerable<float[]>? flat = null)
     {
         var documents = new Dictionary<ulong, int>();
         var hashes = new ulong[fingerprinter.MaximumHashes];
@@ -79,7 +83,13 @@ internal sealed class FrequentHashes
             }
         }
 
-        return new([.. documents.Where(d => d.Value > share * count && d.Key != 0).Select(d => d.Key).Order()]);
+        var frequent = documents.Where(d => d.Value > share * count).Select(d => d.Key).ToHashSet();
+        foreach (var sheet in flat ?? [])
+        {
+            frequent.UnionWith(hashes.AsSpan(0, fingerprinter.Hash(sheet, hashes)).ToArray());
+        }
+
+        return new([.. frequent.Where(h => h != 0).Order()]);
     }
 
     public void Write(CanonicalWriter writer)

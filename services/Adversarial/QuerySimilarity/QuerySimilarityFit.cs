@@ -134,6 +134,21 @@ internal static class QuerySimilarityFit
         }
     }
 
+    /// <summary>
+    /// Blank sheets in every grey: patches of one grey are in any two images on such a background, and prove no copy, also where the profile's is another (another scanner, brighter light). A quarter of a grey level apart, so that no
+    /// combination of the cells' dithers is left out but by a hair.
+    /// </summary>
+    private static IEnumerable<float[]> Sheets(ImageLayout image)
+    {
+        const int steps = 4 * 255;
+        for (var step = 0; step <= steps; step++)
+        {
+            var sheet = new float[image.Height * image.Width * image.Channels];
+            Array.Fill(sheet, image.Minimum + ((image.Maximum - image.Minimum) * step / steps));
+            yield return sheet;
+        }
+    }
+
     /// <summary>Share of near copies (normal noise of 2 % of the range on every value, clipped to it) that share at least τ hashes with their original.</summary>
     private static double Recall(FitContext context, QuerySimilarityOptions options, FingerprintKey key, QuerySimilarityParameters parameters)
     {
@@ -172,7 +187,7 @@ internal static class QuerySimilarityFit
         var published = options.Definition == FingerprintDefinition.Published;
         var fingerprinter = draft.CreateFingerprinter(context.Model, options.Definition, key);
         var frequentShare = image is null ? Math.Max(0.01, options.FrequentShare) : options.FrequentShare;
-        var frequent = published ? FrequentHashes.None : FrequentHashes.Of(fingerprinter, Inputs(rows), frequentShare);
+        var frequent = published ? FrequentHashes.None : FrequentHashes.Of(fingerprinter, Inputs(rows), frequentShare, image is null ? [] : Sheets(image));
         draft = draft with { Frequent = frequent };
 
         var fingerprints = new ulong[rows.Count][];

@@ -51,7 +51,8 @@ internal sealed class QueryPatternKind(LoadedConfiguration configuration, Scorin
             VersionOf(context, kept, scales),
             [],
             [],
-            options.Cohorts ? SharedQueries.Frequent(context.Reference.All, row => StableHash.Of(MemoryMarshal.AsBytes(context.Reference.All.Input(row)), context.Seed)) : null);
+            options.Cohorts ? SharedQueries.Frequent(context.Reference.All, row => StableHash.Of(MemoryMarshal.AsBytes(context.Reference.All.Input(row)), context.Seed)) : null,
+            ColumnPairs.Fit(fit));
         if (options.Cohorts && draft.Frequent is null)
         {
             context.Warn(SharedQueries.TooMuchShared);

@@ -8,7 +8,7 @@ namespace Monitoring.Extraction;
 
 /// <summary>
 /// Numbers of a query that tell a thief's from an honest client's: distances to the nearest clean input and embedding, entropy of the answer, and, from the model's checkpoints during training, hardness (A. Sadeghzadeh et al., "HODA", 2021,
-/// by the confidence of S. Swayamdipta et al., "Dataset Cartography", EMNLP 2020, instead of the last change of the answer) and doubt. Each is observed per client, for the runtime's urn that carries the spread between honest clients and learns
+/// by the confidence of S. Swayamdipta et al., "Dataset Cartography", EMNLP 2020, instead of the last change of the answer) and doubt; of rows how unusual the columns are together (<see cref="ColumnPairs"/>). Each is observed per client, for the runtime's urn that carries the spread between honest clients and learns
 /// what the client does, and bet on by <see cref="StrangeTails"/>, which need not learn.
 /// </summary>
 internal sealed class QueryPatternMonitor : IMonitor
@@ -18,6 +18,7 @@ internal sealed class QueryPatternMonitor : IMonitor
     private const string EmbeddingDistance = "embedding distance";
     private const string Hard = "hardness";
     private const string Doubt = "doubt while training";
+    private const string Together = "columns together";
 
     /// <summary>Probabilities below are all the same "no".</summary>
     private const float LeastProbability = 1e-6f;
@@ -72,6 +73,11 @@ internal sealed class QueryPatternMonitor : IMonitor
         {
             names.Add(Hard);
             names.Add(Doubt);
+        }
+
+        if (parameters.Pairs is not null)
+        {
+            names.Add(Together);
         }
 
         _numbers = [.. names];
@@ -250,6 +256,7 @@ internal sealed class QueryPatternMonitor : IMonitor
                 ? Nearest(new Matrix<float>(rows.Outputs(_embedding), rows.Count, rows.Model.Outputs[_embedding].Width), _parameters.Embeddings!.Value, leaveOut, cancellationToken)
                 : [],
             Hard => hardness,
+            Together => [.. Enumerable.Range(0, rows.Count).Select(r => _parameters.Pairs!.Score(rows.Input(r), leaveOut))],
             _ => doubt,
         })];
     }

@@ -13,9 +13,10 @@ namespace Monitoring.Extraction;
 /// <param name="Within">What clean queries of each class have, per variable; empty while that is being found out.</param>
 /// <param name="Tails">How strange clean queries are, per number; empty while that is being found out.</param>
 /// <param name="Frequent">Keyed hashes of inputs that several of the profile's clients sent; null where clients share too much to be linked by it.</param>
-internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales, double Version, IReadOnlyList<WithinClass> Within, IReadOnlyList<StrangeTails> Tails, IReadOnlyList<ulong>? Frequent)
+/// <param name="Pairs">Columns of rows that depend on each other; null for images and where none do.</param>
+internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float>? Embeddings, float[] Scales, double Version, IReadOnlyList<WithinClass> Within, IReadOnlyList<StrangeTails> Tails, IReadOnlyList<ulong>? Frequent, ColumnPairs? Pairs)
 {
-    private const byte Format = 4;
+    private const byte Format = 5;
 
     /// <summary>Rows in units of the columns' spread; values that are not finite count as 0.</summary>
     public static Matrix<float> Scale(ReadOnlyMemory<float> inputs, int rows, float[] scales)
@@ -62,6 +63,8 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
         }
 
         SharedQueries.WriteFrequent(writer, Frequent);
+        writer.WriteByte(Pairs is null ? (byte)0 : (byte)1);
+        Pairs?.Write(writer);
         return output.WrittenMemory;
     }
 
@@ -90,8 +93,9 @@ internal sealed record QueryPatternParameters(Matrix<float> Inputs, Matrix<float
         }
 
         var frequent = SharedQueries.ReadFrequent(ref reader);
+        var pairs = reader.ReadByte() == 1 ? ColumnPairs.Read(ref reader) : null;
         reader.ExpectEnd();
-        return new QueryPatternParameters(inputs, embeddings, scales, version, within, tails, frequent);
+        return new QueryPatternParameters(inputs, embeddings, scales, version, within, tails, frequent, pairs);
     }
 
     private static void Write(CanonicalWriter writer, Matrix<float> matrix)

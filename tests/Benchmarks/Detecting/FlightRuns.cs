@@ -52,9 +52,9 @@ internal static class FlightRuns
         var results = new List<UnseenCleanResult>();
         foreach (var (name, next) in new (string, Func<int, (string, float[])>)[]
         {
-            ("flights: clients with five rows each, again and again", i => ("agency-" + (i % 10), held[(i % 10 * 5) + random.Next(5)])),
+            ("flights: clients with five rows each", i => ("agency-" + (i % 10), held[(i % 10 * 5) + random.Next(5)])),
             ("flights: distance in steps of 500", _ => ("agency-" + random.Next(10), Stepped(held[random.Next(held.Length)]))),
-            ("flights: one route, every hour and day", i => ("planner", [i % 24, i / 24 % 7, held[0][2], held[0][3], held[0][4]])),
+            ("flights: one route at every hour and day", i => ("planner", [i % 24, i / 24 % 7, held[0][2], held[0][3], held[0][4]])),
             ("flights: a page sorted by origin", i => ("report", [.. held.OrderBy(f => f[3]).ElementAt(i % held.Length)])),
         })
         {

@@ -51,26 +51,27 @@ internal static class UnseenClean
 
     private static IEnumerable<(string Name, Func<float[][], int[], Random, IEnumerable<(string Client, float[] Input)>> Make)> Kinds()
     {
-        yield return ("one camera, a new scene every 200 frames", (inputs, _, random) => Camera(inputs, random, 200));
-        yield return ("one camera, a new scene every 8 frames", (inputs, _, random) => Camera(inputs, random, 8));
+        yield return ("one camera: 200 frames of a scene", (inputs, _, random) => Camera(inputs, random, 200));
+        yield return ("one camera: 8 frames of a scene", (inputs, _, random) => Camera(inputs, random, 8));
         yield return ("every image in three encodings", (inputs, _, random) => ByClient(10, random, c => Fresh(inputs, random) is var image ? [image, Masks.Bytes(image, random), Masks.Compressed(image, random)] : []));
         yield return ("every image in four crops", (inputs, _, random) => ByClient(10, random, c => Fresh(inputs, random) is var image ? [.. Enumerable.Range(0, 4).Select(_ => CleanClients.Transform(image, Side, 0, Draw(random, 2), Draw(random, 2)))] : []));
-        yield return ("batches of 100 sent three times: as they are, less contrast, brighter", (inputs, _, random) => ByClient(3, random, c =>
+        yield return ("batches of 100 sent as they are and with less contrast and brighter", (inputs, _, random) => ByClient(3, random, c =>
         {
             var batch = Enumerable.Range(0, 100).Select(_ => Fresh(inputs, random)).ToArray();
             return [.. batch, .. batch.Select(b => Array.ConvertAll(b, v => v * 0.8f)), .. batch.Select(b => Array.ConvertAll(b, v => 0.1f + (0.9f * v)))];
         }));
+        yield return ("another scanner: paper is not white", (inputs, _, random) => ByClient(10, random, _ => random.NextSingle() is var light ? [Array.ConvertAll(Fresh(inputs, random), v => Math.Max(v, 0.08f + (0.08f * light)))] : []));
         yield return ("load tester: one image again and again", (inputs, _, random) => ByClient(1, random, _ => [inputs[0]]));
         yield return ("load tester: one image with a running number in a pixel", (inputs, _, random) => Numbered(inputs[0]));
-        yield return ("paging a set sorted by class, image by image", (inputs, labels, random) => ByClient(3, random, c => [.. inputs.Zip(labels).OrderBy(p => p.Second).Select(p => CleanClients.Deform(p.First, Side, random, 0.5, 0.7))]));
+        yield return ("paging a set sorted by class", (inputs, labels, random) => ByClient(3, random, c => [.. inputs.Zip(labels).OrderBy(p => p.Second).Select(p => CleanClients.Deform(p.First, Side, random, 0.5, 0.7))]));
         yield return ("blank sheets: a few faint specks", (_, _, random) => ByClient(10, random, _ => [Specks(random)]));
         yield return ("one in twenty sheets blank", (inputs, _, random) => ByClient(10, random, _ => [random.Next(20) == 0 ? Specks(random) : Fresh(inputs, random)]));
         yield return ("binarised images", (inputs, _, random) => ByClient(10, random, _ => [Array.ConvertAll(Fresh(inputs, random), v => v > 0.5f ? 1f : 0f)]));
         yield return ("sixteen grey levels", (inputs, _, random) => ByClient(10, random, _ => [Array.ConvertAll(Fresh(inputs, random), v => MathF.Round(v * 15) / 15)]));
         yield return ("a new client id with every request", (inputs, _, random) => Enumerable.Range(0, int.MaxValue).Select(i => ("session-" + i, Fresh(inputs, random))));
         yield return ("all habits behind one id", (inputs, labels, random) => new CleanClients(inputs, random.Next(), 10, Side, labels, renew: true) is var clients ? Forever(() => clients.Next().Queries.Select(q => ("gateway", q))) : []);
-        yield return ("smoke test: the same twenty images every run, another id each", (inputs, _, random) => Enumerable.Range(0, int.MaxValue).SelectMany(run => inputs.Take(20).Select(i => ("build-" + run, i))));
-        yield return ("smoke test: zeros, ones and one digit", (inputs, _, random) => ByClient(1, random, _ => [new float[Side * Side], [.. Enumerable.Repeat(1f, Side * Side)], inputs[0]]));
+        yield return ("smoke test: the same twenty images under a new id every run", (inputs, _, random) => Enumerable.Range(0, int.MaxValue).SelectMany(run => inputs.Take(20).Select(i => ("build-" + run, i))));
+        yield return ("smoke test: zeros and ones and one digit", (inputs, _, random) => ByClient(1, random, _ => [new float[Side * Side], [.. Enumerable.Repeat(1f, Side * Side)], inputs[0]]));
     }
 
     /// <summary>Frames of one scene: it turns, moves and dims slowly, with noise of the sensor.</summary>

@@ -6,7 +6,7 @@ namespace Monitoring.Benchmarks.Detecting;
 
 /// <summary>
 /// Suite <c>unseen</c>: attacks and clean traffic of kinds that no monitor was chosen beside. Writes <c>docs/reference/unseen.md</c> when all parts are run on judged rows. Options: <c>--seeds</c> (victims, thieves; 5), <c>--budget</c> (queries of an evasion; 600),
-/// <c>--thief</c> (of a theft; 600), <c>--clean</c> (queries of each kind of clean traffic; 3,000), <c>--parts</c> (evasion,extraction,clean), <c>--only</c> (names), <c>--rows</c> (judged or tuning).
+/// <c>--thief</c> (of a theft; 600), <c>--clean</c> (queries of each kind of clean traffic; 3,000), <c>--parts</c> (evasion,extraction,clean), <c>--only</c> (names, also of detection.md's attacks), <c>--rows</c> (judged or tuning).
 /// </summary>
 internal static class UnseenSuite
 {
@@ -31,7 +31,7 @@ internal static class UnseenSuite
         var scenarios = new List<ScenarioResult>();
         if (parts.Contains("evasion"))
         {
-            foreach (var attack in UnseenAttacks.All.Where(a => only.Length == 0 || only.Contains(a.Name)))
+            foreach (var attack in only.Length == 0 ? UnseenAttacks.All : [.. UnseenAttacks.All.Concat(EvasionAttacks.All).Where(a => only.Contains(a.Name))])
             {
                 scenarios.Add(await EvasionRuns.RunAsync(digits, attack, seeds, budget, Level, tuning ? 5_020 : Digits.FirstVictim, further: true).ConfigureAwait(false));
                 Console.WriteLine(DetectionSuite.Row(scenarios[^1]));
