@@ -136,9 +136,9 @@ public sealed class TextTests
     {
         var random = new Random(12);
         var found = new List<string>();
+        Span<byte> bytes = stackalloc byte[32];
         for (var i = 0; i < 600; i++)
         {
-            Span<byte> bytes = stackalloc byte[32];
             random.NextBytes(bytes);
             var milliseconds = 1_700_000_000_000 + (random.NextInt64(100_000_000_000));
             foreach (var text in new[]
