@@ -9,6 +9,7 @@ internal static class Program
         ["clients"] = Suites.ClientsSuite.RunAsync,
         ["similarity"] = Suites.SimilaritySuite.RunAsync,
         ["outliers"] = OutlierTable.RunAsync,
+        ["held-out-outliers"] = Suites.HeldOutOutliers.RunAsync,
         ["alerting"] = Suites.AlertingSuite.RunAsync,
         ["evidence"] = Suites.EvidenceSuite.RunAsync,
         ["endtoend"] = Suites.EndToEndSuite.RunAsync,
