@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Monitoring.Detection;
 using Monitoring.Statistics;
@@ -21,7 +22,7 @@ public sealed class OutlierKind(NeighbourSearches searches) : RowOutlierKind<Out
     private protected override bool LeavesOneOut => true;
 
     private protected override IRowScorer Build(ReadOnlySpan<double> reference, RowEncoder encoder, OutlierOptions options, ulong seed) =>
-        new NeighbourViews(reference, encoder.Columns, Views(encoder), searches.Of(NeighbourSearchKind.Auto));
+        new ReferenceViews(reference, encoder.Columns, Scalings(reference, encoder), searches.Of(NeighbourSearchKind.Auto));
 
     protected override ValueTask<FittedParameters> FitAsync(FitContext context, OutlierOptions options, CancellationToken cancellationToken)
     {
@@ -92,29 +93,30 @@ public sealed class OutlierKind(NeighbourSearches searches) : RowOutlierKind<Out
         return new ImageOutlierMonitor(images, new SurprisalMaximum([.. Enumerable.Range(0, names).Select(n => looks.Where((_, i) => i % names == n).ToArray())]));
     }
 
-    // The full scaling, and one half way (in logarithms) to the columns' own units, which keeps wide columns wide.
-    private static double[][] Views(RowEncoder encoder)
+    // By the standard deviation, and by the range: a column that is seldom anything but one value (a pixel, a count) is stretched by the former, one with a few far values squeezed by
+    // the latter. Neither depends on the units.
+    private static double[][] Scalings(ReadOnlySpan<double> reference, RowEncoder encoder)
     {
-        var full = new double[encoder.Columns];
-        var half = new double[encoder.Columns];
-        double logs = 0;
-        var varying = 0;
-        foreach (var deviation in encoder.Deviations)
+        var own = new double[encoder.Columns];
+        Array.Fill(own, 1);
+        if (!encoder.Standardises)
         {
-            logs += deviation == 1 ? 0 : Math.Log(deviation);
-            varying += deviation == 1 ? 0 : 1;
+            return [own];
         }
 
-        var typical = varying > 0 ? logs / varying : 0;
-        for (var c = 0; c < full.Length; c++)
+        double[] low = [.. reference[..own.Length]], high = [.. low], range = new double[own.Length];
+        for (var i = 0; i < reference.Length; i += own.Length)
         {
-            // A deviation of exactly 1 is a constant column's.
-            var deviation = encoder.Deviations[c];
-            var exponent = deviation == 1 ? 0 : 0.5 * (Math.Log(deviation) - typical);
-            full[c] = encoder.Standardises || deviation == 1 ? 1 : Math.Exp(typical) / deviation;
-            half[c] = encoder.Standardises ? Math.Exp(exponent) : 1;
+            var row = reference.Slice(i, own.Length);
+            TensorPrimitives.Min(low, row, low);
+            TensorPrimitives.Max(high, row, high);
         }
 
-        return encoder.Standardises ? [full, half] : [half];
+        for (var c = 0; c < range.Length; c++)
+        {
+            range[c] = high[c] > low[c] ? 1 / (high[c] - low[c]) : 1;
+        }
+
+        return [own, range];
     }
 }

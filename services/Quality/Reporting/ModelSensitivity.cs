@@ -5,7 +5,7 @@ namespace Monitoring.Quality.Reporting;
 
 /// <summary>
 /// What a change of one feature does to the model: reference rows go through the model as they are, and once more with this feature moved as little as it takes to have the data's distribution (numbers
-/// by quantiles, categories by keeping what both sides share). The impact is the mean change of the answer: total variation of probabilities, or |difference| in standard deviations of the predicted number.
+/// by quantiles, categories by keeping what both sides share). The impact is the mean change of the answer in its <see cref="AnswerUnit"/>.
 /// Change × sensitivity in one number; 0 where the feature did not move or the model does not look at it.
 /// </summary>
 internal static class ModelSensitivity
@@ -31,7 +31,7 @@ internal static class ModelSensitivity
 
         var usual = predict(inputs, rows);
         var outputs = usual.Length / rows;
-        var sd = isProbabilities ? 1 : Math.Max(1e-12, SampleDeviation.Of(usual));
+        var unit = AnswerUnit.Of(isProbabilities, outputs, usual);
         var impacts = new double[schema.Features.Count];
         for (var f = 0; f < impacts.Length; f++)
         {
@@ -44,7 +44,7 @@ internal static class ModelSensitivity
                 sum += Math.Abs(answers[i] - usual[i]);
             }
 
-            impacts[f] = isProbabilities && outputs > 1 ? sum / rows / 2 : sum / rows / sd;
+            impacts[f] = sum / rows / unit;
         }
 
         return impacts;

@@ -254,7 +254,8 @@ public sealed class ChangeReference
             }
         }
 
-        var inputs = new float[questions.Count * width];
+        // The moved rows, and behind them the rows as they are: theirs is the unit.
+        var inputs = new float[(questions.Count + asked) * width];
         for (var q = 0; q < questions.Count; q++)
         {
             var (column, row, cell) = questions[q];
@@ -262,14 +263,19 @@ public sealed class ChangeReference
             inputs[(q * width) + features[column]] = typical[column][cell];
         }
 
-        if (questions.Count == 0 || answers(model, inputs, questions.Count) is not { } all)
+        for (var i = 0; i < asked; i++)
+        {
+            reference.Input(kept[i]).CopyTo(inputs.AsSpan((questions.Count + i) * width, width));
+        }
+
+        if (questions.Count == 0 || answers(model, inputs, questions.Count + asked) is not { } all)
         {
             return null;
         }
 
         var said = all[output];
-        var outputs = said.Length / questions.Count;
-        var unit = model.Outputs[output].Role == OutputRole.Probabilities ? outputs > 1 ? 2 : 1 : Math.Max(1e-12, SampleDeviation.Of(said));
+        var outputs = said.Length / (questions.Count + asked);
+        var unit = AnswerUnit.Of(model.Outputs[output].Role == OutputRole.Probabilities, outputs, said.AsSpan(questions.Count * outputs));
         var moves = columns.Select(c => new double[c.Count * c.Count]).ToArray();
         for (var c = 0; c < columns.Length; c++)
         {
