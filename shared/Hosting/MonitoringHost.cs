@@ -50,6 +50,7 @@ public static class MonitoringHost
             return app;
         }
 
+        app.UseErrorAnswers();
         app.UseAuthentication();
         app.UseAuthorization();
         app.MapHealth();
@@ -82,6 +83,7 @@ public static class MonitoringHost
         services.AddMonitoringTelemetry(value.Telemetry.Otlp);
         services.AddMonitoringSecurity(value);
         services.AddApiDescription();
+        services.AddErrorAnswers();
 
         services.AddSingleton<IEventLog>(provider => EventLogFactory.Create(configuration, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<LogTopics>();

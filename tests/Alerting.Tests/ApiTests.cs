@@ -23,6 +23,28 @@ public sealed class ApiTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
+    /// <summary>Whatever refuses a request, the framework's own refusals too, says why in the one form.</summary>
+    [Theory]
+    [InlineData("GET", "/api/incidents?limit=abc", 400, "'limit' cannot be 'abc'")]
+    [InlineData("GET", "/api/incidents?before=99999999999999999999", 400, "'before' cannot be '99999999999999999999'")]
+    [InlineData("GET", "/api/nothing", 404, "there is no GET /api/nothing")]
+    [InlineData("DELETE", "/api/incidents", 405, "/api/incidents does not take DELETE")]
+    [InlineData("POST", "/api/incidents/x/note", 400, "malformed JSON")]
+    public async Task Refusal_SaysWhy(string method, string path, int status, string why)
+    {
+        await using var harness = await AlertingHarness.StartAsync("");
+        using var http = Client(harness, null);
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative));
+        if (method == "POST")
+        {
+            request.Content = new StringContent("{\"text\": ", Encoding.UTF8, "application/json");
+        }
+
+        using var response = await http.SendAsync(request, Token);
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.StartsWith(why, (await response.Content.ReadFromJsonAsync<ApiError>(Token))!.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Incident_FoundListedActedUpon()
     {
