@@ -28,6 +28,17 @@ public sealed class NpyFileTests : IDisposable
     }
 
     [Fact]
+    public void Either_byte_order_is_read()
+    {
+        Assert.Equal([1.5f, -2], NpyFile.Read(Write(">f4", "(2,)", [0x3F, 0xC0, 0, 0, 0xC0, 0, 0, 0])).Values);
+        Assert.Equal([258f], NpyFile.Read(Write(">i2", "(1,)", [1, 2])).Values);
+    }
+
+    [Fact]
+    public void Numbers_beyond_single_precision_are_infinite() =>
+        Assert.Equal([float.PositiveInfinity, 0], NpyFile.Read(Write("<f8", "(2,)", [.. BitConverter.GetBytes(1e300), .. BitConverter.GetBytes(5e-324)])).Values);
+
+    [Fact]
     public void Fortran_order_is_read()
     {
         var file = _directory.File("f.npy");
@@ -49,7 +60,8 @@ public sealed class NpyFileTests : IDisposable
     [Theory]
     [InlineData("<f4", "(2, 2)", 12, "need 16 bytes, found 12")]
     [InlineData("|O", "(1,)", 8, "not understood")]
-    [InlineData(">f4", "(1,)", 4, "not understood")]
+    [InlineData("<U1", "(1,)", 4, "no objects, texts, dates or records")]
+    [InlineData("<c8", "(1,)", 8, "neither a number nor a boolean")]
     public void Broken_file_says_what_is_wrong(string type, string shape, int length, string message) =>
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => NpyFile.Read(Write(type, shape, new byte[length]))).Message, StringComparison.Ordinal);
 

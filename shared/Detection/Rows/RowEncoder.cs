@@ -161,9 +161,9 @@ public sealed class RowEncoder
 
     private double Scale(int column, double value)
     {
-        // In single precision, in which references are kept: equal values must stay equal.
+        // In single precision, in which references are kept: equal values must stay equal. Columns that fill its range would leave it.
         var centred = value - _mean[column];
-        return (float)(_standardise ? centred / _deviation[column] : centred);
+        return (float)Math.Clamp(_standardise ? centred / _deviation[column] : centred, -float.MaxValue, float.MaxValue);
     }
 
     private static double Category(double[] table, float code) =>

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Monitoring.Hosting.Tables;
 
-/// <summary>Comma-separated values by RFC 4180: the first record names the columns, quotes may hold commas, quotes (doubled) and line breaks.</summary>
+/// <summary>Comma-separated values by RFC 4180, UTF-8 or with a byte order mark: the first record names the columns, quotes may hold commas, quotes (doubled) and line breaks.</summary>
 internal static class CsvFile
 {
     public static Table Read(string file)
@@ -16,6 +16,7 @@ internal static class CsvFile
             throw new TableFormatException($"{file}: empty; the first line names the columns");
         }
 
+        CheckHeader(record, file);
         var names = new string[record.Count];
         var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < names.Length; i++)
@@ -48,6 +49,21 @@ internal static class CsvFile
         }
 
         return Table.FromTexts(names, cells);
+    }
+
+    /// <summary>What would be read as nonsense without a word: another separator, and rows without names in front (0, 1, 2, … are names that tables get which had none).</summary>
+    private static void CheckHeader(List<string> header, string file)
+    {
+        if (header.Count == 1 && header[0].IndexOfAny([';', '\t', '|']) is >= 0 and var at)
+        {
+            throw new TableFormatException($"{file}:1: fields seem to be separated by {(header[0][at] == '\t' ? "tabs" : $"'{header[0][at]}'")}; commas are expected");
+        }
+
+        var numbers = header.Select(name => Table.IsNumber(name, out var value) ? value : double.NaN).ToArray();
+        if (numbers.All(n => !double.IsNaN(n)) && !numbers.Select((n, i) => n - i).All(first => first == numbers[0] && first is 0 or 1))
+        {
+            throw new TableFormatException($"{file}:1: the first line holds numbers ({string.Join(",", header.Take(5))}{(header.Count > 5 ? ",…" : "")}) where it must name the columns");
+        }
     }
 
     private static bool ReadRecord(StreamReader reader, List<string> fields, ref int line, string file)

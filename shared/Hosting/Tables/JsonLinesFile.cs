@@ -41,6 +41,11 @@ internal static class JsonLinesFile
             {
                 throw new TableFormatException($"{file}:{number}: {e.Message}");
             }
+            catch (InvalidOperationException e)
+            {
+                // Half of a surrogate pair is no text.
+                throw new TableFormatException($"{file}:{number}: {e.Message}");
+            }
 
             rows++;
             foreach (var column in cells)

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Monitoring.Hosting.Tables;
 
-/// <summary>NumPy's <c>.npy</c> format, versions 1 to 3, C or (up to two dimensions) Fortran order, little-endian numbers and booleans; read as 32-bit floats.</summary>
+/// <summary>NumPy's <c>.npy</c> format, versions 1 to 3, C or (up to two dimensions) Fortran order, numbers of either byte order and booleans; read as 32-bit floats, larger ones as infinite.</summary>
 public sealed partial class NpyFile
 {
     private NpyFile(int[] shape, float[] values)
@@ -49,7 +49,7 @@ public sealed partial class NpyFile
         var match = Header().Match(header);
         if (!match.Success)
         {
-            throw new InvalidDataException($"{file}: header {header.Trim()} is not understood");
+            throw new InvalidDataException($"{file}: header {header.Trim()} is not understood: one plain array of numbers (f2, f4, f8, i1 to i8, u1 to u8) or booleans is expected, no objects, texts, dates or records");
         }
 
         var shape = match.Groups["shape"].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
@@ -69,7 +69,18 @@ public sealed partial class NpyFile
             throw new InvalidDataException($"{file}: {count} elements of {type} need {count * size} bytes, found {data.Length}");
         }
 
-        var values = type.TrimStart('<', '|') switch
+        if (type[0] == '>')
+        {
+            var swapped = data.ToArray();
+            for (var i = 0; i < swapped.Length; i += size)
+            {
+                swapped.AsSpan(i, size).Reverse();
+            }
+
+            data = swapped;
+        }
+
+        var values = type.TrimStart('<', '>', '|') switch
         {
             "f4" => MemoryMarshal.Cast<byte, float>(data).ToArray(),
             "f8" => Convert<double>(data),
@@ -82,7 +93,7 @@ public sealed partial class NpyFile
             "u4" => Convert<uint>(data),
             "i8" => Convert<long>(data),
             "u8" => Convert<ulong>(data),
-            _ => throw new InvalidDataException($"{file}: element type {type} is not a little-endian number or boolean"),
+            _ => throw new InvalidDataException($"{file}: element type {type} is neither a number nor a boolean"),
         };
         return new NpyFile(shape, fortran ? Transpose(values, shape[0], shape[1]) : values);
     }
@@ -128,6 +139,6 @@ public sealed partial class NpyFile
         return result;
     }
 
-    [GeneratedRegex(@"'descr':\s*'(?<type>[<|]?[a-z][1-8])'.*'fortran_order':\s*(?<order>True|False).*'shape':\s*\((?<shape>[0-9,\s]*)\)")]
+    [GeneratedRegex(@"'descr':\s*'(?<type>[<>|]?[a-z][1-8])'.*'fortran_order':\s*(?<order>True|False).*'shape':\s*\((?<shape>[0-9,\s]*)\)")]
     private static partial Regex Header();
 }

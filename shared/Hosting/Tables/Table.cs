@@ -95,12 +95,25 @@ public sealed class Table
         for (var i = 0; i < numbers.Length && numeric; i++)
         {
             numbers[i] = double.NaN;
-            numeric = cells[i] is not { } text || IsMissing(text) || double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out numbers[i]);
+            numeric = cells[i] is not { } text || IsMissing(text) || IsNumber(text, out numbers[i]);
         }
 
         return numeric
             ? new TableColumn(name, numbers, null)
             : new TableColumn(name, null, [.. cells.Select(t => t is null || IsMissing(t) ? null : t)]);
+    }
+
+    /// <summary>A number as JSON, C and Python write it: also <c>inf</c> and <c>-inf</c>.</summary>
+    internal static bool IsNumber(string text, out double value)
+    {
+        if (double.TryParse(text, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out value))
+        {
+            return true;
+        }
+
+        var positive = text.Equals("inf", StringComparison.OrdinalIgnoreCase) || text.Equals("+inf", StringComparison.OrdinalIgnoreCase);
+        value = positive ? double.PositiveInfinity : double.NegativeInfinity;
+        return positive || text.Equals("-inf", StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool IsMissing(string text) =>

@@ -39,14 +39,15 @@ public static class TableEncoding
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(schema);
         var width = schema.Features.Count;
-        var byName = schema.Features.All(f => table[f.Name] is not null);
-        if (!byName && table.Columns.Count != width)
+        var names = table.Columns.ToDictionary(c => c.Name, StringComparer.Ordinal);
+        var byName = schema.Features.All(f => names.ContainsKey(f.Name));
+        if (!byName && (table.Columns.Count != width || schema.Features.Any(f => names.ContainsKey(f.Name))))
         {
-            var missing = schema.Features.Where(f => table[f.Name] is null).Select(f => f.Name).Take(10);
+            // Some names fit: a column that moved or was renamed must not be taken for another one.
+            var missing = schema.Features.Where(f => !names.ContainsKey(f.Name)).Select(f => f.Name).Take(10);
             throw new TableFormatException($"{file}: {table.Columns.Count} columns where the reference has {width}; not found: {string.Join(", ", missing)}");
         }
 
-        var names = table.Columns.ToDictionary(c => c.Name, StringComparer.Ordinal);
         var values = new float[(long)table.RowCount * width];
         for (var c = 0; c < width; c++)
         {
@@ -72,7 +73,7 @@ public static class TableEncoding
             {
                 if (!column.IsNumeric)
                 {
-                    var row = Array.FindIndex(column.Texts!, t => t is not null && !double.TryParse(t, System.Globalization.NumberStyles.Float, System.Globalization.CultureInfo.InvariantCulture, out _));
+                    var row = Array.FindIndex(column.Texts!, t => t is not null && !Table.IsNumber(t, out _));
                     throw new TableFormatException($"{file}: column '{column.Name}' holds '{column.Texts![row]}' (row {row}) where the reference holds numbers");
                 }
 

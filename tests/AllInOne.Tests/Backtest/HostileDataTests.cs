@@ -13,7 +13,7 @@ namespace Monitoring.AllInOne.Tests;
 /// <summary>Every kind of drift and outlier on data that nobody wished for: no score that is no number, no exception but a clear one.</summary>
 public sealed class HostileDataTests : IAsyncLifetime
 {
-    private static readonly string[] s_shapes = ["clean", "constant", "nan", "infinite", "huge", "duplicates", "one-column", "categories", "mixed"];
+    private static readonly string[] s_shapes = ["clean", "constant", "nan", "infinite", "huge", "extreme", "denormal", "duplicates", "two-rows", "copies", "one-column", "categories", "mixed"];
     private static readonly IReadOnlyList<(string Name, Family Family)> s_kinds = Registered();
     private readonly TemporaryDirectory _folder = new();
     private ServiceProvider _provider = null!;
@@ -59,7 +59,7 @@ public sealed class HostileDataTests : IAsyncLifetime
     public async Task Hostile_rows_get_finite_scores_or_a_clear_refusal(string kind, string shape)
     {
         var schema = Schema(shape);
-        var reference = Rows(schema, 200, shape is "infinite" or "huge" or "nan" ? "clean" : shape, 1);
+        var reference = Rows(schema, 200, shape is "infinite" or "huge" or "extreme" or "nan" ? "clean" : shape, 1);
         BacktestResult result;
         try
         {
@@ -69,7 +69,7 @@ public sealed class HostileDataTests : IAsyncLifetime
         {
             // Nothing to compare with, or nothing this kind looks at: said in a sentence.
             Assert.Contains(kind, e.Message, StringComparison.Ordinal);
-            Assert.True(shape is "constant" or "categories" || kind == "chi2", $"{kind} refuses {shape}: {e.Message}");
+            Assert.True(shape is "constant" or "copies" or "categories" || kind == "chi2", $"{kind} refuses {shape}: {e.Message}");
             return;
         }
 
@@ -192,6 +192,12 @@ public sealed class HostileDataTests : IAsyncLifetime
                 "nan" => i % 3 == 0 ? normal : float.NaN,
                 "infinite" => i % 2 == 0 ? float.PositiveInfinity : float.NegativeInfinity,
                 "huge" => normal * 1e37f,
+
+                // Half of them beyond single precision, as 1e300 is when it is read.
+                "extreme" => normal * 3e38f,
+                "denormal" => normal * 1e-41f,
+                "two-rows" => (i / schema.Width * 2654435761u >> 7) % 2 == 0 ? i % schema.Width : -1.5f * (i % schema.Width),
+                "copies" => i % schema.Width * 1.25f,
                 "duplicates" => random.Next(2),
                 _ => normal,
             };
