@@ -27,9 +27,9 @@ internal static class Digits
     });
 
     /// <summary>Recorded attacks: name and queries in order.</summary>
-    public static IReadOnlyList<(string Attack, float[][] Queries)> Traces()
+    public static IReadOnlyList<(string Attack, float[][] Queries)> Traces(string file = "evasion")
     {
-        using var zip = new GZipStream(File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Traces", "evasion.bin.gz")), CompressionMode.Decompress);
+        using var zip = new GZipStream(File.OpenRead(Path.Combine(AppContext.BaseDirectory, "Traces", file + ".bin.gz")), CompressionMode.Decompress);
         using var memory = new MemoryStream();
         zip.CopyTo(memory);
         memory.Position = 0;

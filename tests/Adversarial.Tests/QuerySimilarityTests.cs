@@ -33,6 +33,22 @@ public sealed class QuerySimilarityTests
         }
     }
 
+    [Theory]
+    [InlineData("bandits-td", 30)]
+    [InlineData("signhunter", 25)]
+    [InlineData("sign-opt", 30)]
+    [InlineData("genattack", 48)]
+    public void Recorded_attacks_that_nothing_was_chosen_beside_alarm_from_one_account_and_from_twenty(string attack, int limit)
+    {
+        var traces = Digits.Traces("unseen").Where(t => t.Attack == attack).ToArray();
+        Assert.Equal(2, traces.Length);
+        foreach (var (_, queries) in traces)
+        {
+            Assert.InRange(QueriesToAlarm(queries, _ => "one", []), 1, limit);
+            Assert.InRange(QueriesToAlarm(queries, q => "account-" + (q % 20), []), 1, limit);
+        }
+    }
+
     [Fact]
     public void Parameters_survive_their_bytes_and_are_the_documented_ones()
     {

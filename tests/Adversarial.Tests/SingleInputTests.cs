@@ -47,6 +47,14 @@ public sealed class SingleInputTests : IDisposable
             Assert.InRange(await QueriesToAlarmAsync(monitor(), queries), 1, 20);
         }
 
+        // Attacks that nothing was chosen beside, by which query-similarity is late or blind: whole-image signs and stripes, populations of noise.
+        var unseen = Digits.Traces("unseen").Where(t => t.Attack is "rays" or "genattack").ToArray();
+        Assert.Equal(4, unseen.Length);
+        foreach (var (_, queries) in unseen)
+        {
+            Assert.InRange(await QueriesToAlarmAsync(monitor(), queries), 1, 15);
+        }
+
         // The probes that an attacker sends who raises its noise until query-similarity links nothing.
         var random = new Random(3);
         for (var victim = 5_000; victim < 5_010; victim++)

@@ -50,15 +50,17 @@ internal static class FlightRuns
         var random = new Random(tuning ? 905 : 906);
         var held = fitted.Flights[ProfileRows..];
         var results = new List<UnseenCleanResult>();
+        var names = fitted.Names(held);
         foreach (var (name, next) in new (string, Func<int, (string, float[])>)[]
         {
+            ("control: flights of thirty agencies, as in the reference", i => (names[i], held[i])),
             ("flights: clients with five rows each", i => ("agency-" + (i % 10), held[(i % 10 * 5) + random.Next(5)])),
             ("flights: distance in steps of 500", _ => ("agency-" + random.Next(10), Stepped(held[random.Next(held.Length)]))),
             ("flights: one route at every hour and day", i => ("planner", [i % 24, i / 24 % 7, held[0][2], held[0][3], held[0][4]])),
             ("flights: a page sorted by origin", i => ("report", [.. held.OrderBy(f => f[3]).ElementAt(i % held.Length)])),
         })
         {
-            var traffic = Enumerable.Range(0, Math.Min(queries, 2_000)).Select(next).ToArray();
+            var traffic = Enumerable.Range(0, Math.Min(queries, held.Length)).Select(next).ToArray();
             var (alarms, first) = (new SortedDictionary<string, int>(StringComparer.Ordinal), new SortedDictionary<string, int>(StringComparer.Ordinal));
             foreach (var kind in Fitted.Kinds.Where(k => k != "query-budget"))
             {

@@ -95,7 +95,7 @@ internal static class LeakageRuns
 
     private static ScenarioResult.Run One(string kind, int? alarm) => new(new SortedDictionary<string, int?>(StringComparer.Ordinal) { [kind] = alarm }, null, null, alarm is null);
 
-    private static async Task<(IMonitorKind Kind, FittedParameters Fitted, MembershipOptions Options)> MembershipAsync(Digits digits)
+    internal static async Task<(IMonitorKind Kind, FittedParameters Fitted, MembershipOptions Options)> MembershipAsync(Digits digits)
     {
         var options = new MembershipOptions { Training = digits.Demo.Path("digits-train.X.npy") };
         var kind = new MembershipKind(new LoadedConfiguration(new MonitoringConfiguration(), digits.Demo.Path("monitoring.yaml"), "", [], []));

@@ -6,12 +6,12 @@ namespace Monitoring.Benchmarks.Detecting;
 
 /// <summary>
 /// Suite <c>unseen</c>: attacks and clean traffic of kinds that no monitor was chosen beside. Writes <c>docs/reference/unseen.md</c> when all parts are run on judged rows. Options: <c>--seeds</c> (victims, thieves; 5), <c>--budget</c> (queries of an evasion; 600),
-/// <c>--thief</c> (of a theft; 600), <c>--clean</c> (queries of each kind of clean traffic; 3,000), <c>--parts</c> (evasion,extraction,clean), <c>--only</c> (names, also of detection.md's attacks), <c>--rows</c> (judged or tuning).
+/// <c>--thief</c> (of a theft; 600), <c>--clean</c> (queries of each kind of clean traffic; 3,000), <c>--parts</c> (evasion,extraction,leakage,clean), <c>--only</c> (names, also of detection.md's attacks), <c>--rows</c> (judged or tuning).
 /// </summary>
 internal static class UnseenSuite
 {
     private const double Level = 1e5;
-    private static readonly string[] s_parts = ["evasion", "extraction", "clean"];
+    private static readonly string[] s_parts = ["evasion", "extraction", "leakage", "clean"];
 
     public static async Task<object> RunAsync(BenchmarkArguments arguments)
     {
@@ -44,6 +44,15 @@ internal static class UnseenSuite
             {
                 scenarios.Add(theft);
                 Console.WriteLine(DetectionSuite.Row(theft));
+            }
+        }
+
+        if (parts.Contains("leakage"))
+        {
+            foreach (var probing in await UnseenMembership.RunAsync(digits, seeds, Level, tuning).ConfigureAwait(false))
+            {
+                scenarios.Add(probing);
+                Console.WriteLine(DetectionSuite.Row(probing));
             }
         }
 
@@ -92,6 +101,12 @@ internal static class UnseenSuite
             Thieves who need seeds begin with fifty natural queries. Copies are networks of one hidden layer.
 
             {DetectionSuite.Table(scenarios.Where(s => s.Family == "extraction"))}
+
+            ## Membership
+
+            Thirty training records, one after the other, each with what hides it; queries count all of these.
+
+            {DetectionSuite.Table(scenarios.Where(s => s.Family == "leakage"))}
 
             ## Clean traffic
 
