@@ -53,7 +53,7 @@ internal static class FlightRuns
         var names = fitted.Names(held);
         foreach (var (name, next) in new (string, Func<int, (string, float[])>)[]
         {
-            ("control: flights of thirty agencies, as in the reference", i => (names[i], held[i])),
+            ("control: flights of thirty agencies as in the reference", i => (names[i], held[i])),
             ("flights: clients with five rows each", i => ("agency-" + (i % 10), held[(i % 10 * 5) + random.Next(5)])),
             ("flights: distance in steps of 500", _ => ("agency-" + random.Next(10), Stepped(held[random.Next(held.Length)]))),
             ("flights: one route at every hour and day", i => ("planner", [i % 24, i / 24 % 7, held[0][2], held[0][3], held[0][4]])),

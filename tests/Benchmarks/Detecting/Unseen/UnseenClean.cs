@@ -51,7 +51,7 @@ internal static class UnseenClean
 
     private static IEnumerable<(string Name, Func<float[][], int[], Random, IEnumerable<(string Client, float[] Input)>> Make)> Kinds()
     {
-        yield return ("control: clients of all habits, as in the reference", (inputs, labels, random) => new CleanClients(inputs, random.Next(), 1, Side, labels, renew: true) is var clients ? Forever(() => clients.Next() is var (client, asked) ? asked.Select(q => (client, q)) : []) : []);
+        yield return ("control: clients of all habits as in the reference", (inputs, labels, random) => new CleanClients(inputs, random.Next(), 1, Side, labels, renew: true) is var clients ? Forever(() => clients.Next() is var (client, asked) ? asked.Select(q => (client, q)) : []) : []);
         yield return ("one camera: 200 frames of a scene", (inputs, _, random) => Camera(inputs, random, 200));
         yield return ("one camera: 8 frames of a scene", (inputs, _, random) => Camera(inputs, random, 8));
         yield return ("every image in three encodings", (inputs, _, random) => ByClient(10, random, c => Fresh(inputs, random) is var image ? [image, Masks.Bytes(image, random), Masks.Compressed(image, random)] : []));

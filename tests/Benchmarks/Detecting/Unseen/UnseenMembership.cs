@@ -19,7 +19,7 @@ internal static class UnseenMembership
             ("membership-one-in-ten-others-redrawn", true, (random, record) => [record, .. Enumerable.Range(0, 9).Select(_ => CleanClients.Deform(digits.Inputs[(tuning ? 3_000 : 4_000) + random.Next(1_000)], 28, random, 0.5, 0.7))]),
             ("membership-record-and-19-noisy-copies", true, (random, record) => [record, .. Enumerable.Range(0, 19).Select(_ => Noisy(record, random))]),
             ("membership-30-noisy-copies-only", true, (random, record) => [.. Enumerable.Range(0, 30).Select(_ => Noisy(record, random))]),
-            ("membership-10-noisy-copies-only", false, (random, record) => [.. Enumerable.Range(0, 10).Select(_ => Noisy(record, random))]),
+            ("membership-10-noisy-copies-only", true, (random, record) => [.. Enumerable.Range(0, 10).Select(_ => Noisy(record, random))]),
             ("membership-10-moved-copies-only", false, (random, record) => [.. Enumerable.Range(0, 10).Select(_ => CleanClients.Deform(record, 28, random))]),
         })
         {
