@@ -140,9 +140,10 @@ internal sealed class KafkaPartition
             var position = await _subscription.ResolveAsync(this, resume, _stop.Token).ConfigureAwait(false);
             Volatile.Write(ref _position, position);
             _subscription.Resume(this, position);
+            var size = new HandOverSize(_subscription.Subscription.MaxBatch, _subscription.Time);
             while (!_stop.IsCancellationRequested)
             {
-                if (Take() is not { } batch)
+                if (Take(size.Records) is not { } batch)
                 {
                     await WaitAsync().ConfigureAwait(false);
                     continue;
@@ -150,7 +151,9 @@ internal sealed class KafkaPartition
 
                 OldestTime = batch[0].TimeUnixNano;
                 consistent = false;
+                size.Begin();
                 await processor.ProcessAsync(batch, _lost.Token).ConfigureAwait(false);
+                size.End(batch.Count);
                 consistent = true;
                 OldestTime = null;
                 Volatile.Write(ref _positionTime, batch[^1].TimeUnixNano);
@@ -190,7 +193,7 @@ internal sealed class KafkaPartition
         _released.TrySetResult();
     }
 
-    private List<LogEntry>? Take()
+    private List<LogEntry>? Take(int max)
     {
         lock (_gate)
         {
@@ -205,7 +208,6 @@ internal sealed class KafkaPartition
             }
 
             List<LogEntry> batch;
-            var max = _subscription.Subscription.MaxBatch;
             if (_buffer.Count <= max)
             {
                 batch = _buffer;

@@ -4,7 +4,7 @@ namespace Monitoring.EventLog;
 /// <param name="Group">Group name; partitions of the topic are shared among its members.</param>
 /// <param name="Topic">Topic.</param>
 /// <param name="CreateProcessor">Makes the processor of one assigned partition.</param>
-/// <param name="MaxBatch">Most records handed over at once.</param>
+/// <param name="MaxBatch">Most records handed over at once; beyond 1,024 only as many as take about half a second (<see cref="HandOverSize"/>).</param>
 public sealed record GroupSubscription(string Group, string Topic, Func<PartitionAssignment, IPartitionProcessor> CreateProcessor, int MaxBatch = 1024);
 
 /// <summary>A running membership. Disposing it stops processing, calls <see cref="IPartitionProcessor.StopAsync"/> and leaves the group.</summary>

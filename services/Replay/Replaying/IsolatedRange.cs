@@ -11,6 +11,9 @@ namespace Monitoring.Replay.Replaying;
 /// <param name="ranges">Offsets of each partition.</param>
 internal sealed class IsolatedRange(IEventLog source, string topic, IReadOnlyList<OffsetRange> ranges)
 {
+    /// <summary>Records read at once; a batch is worked on while the next one is read.</summary>
+    private const int MaxBatch = 4096;
+
     private readonly List<GroupSubscription> _groups = [];
     private readonly Lock _gate = new();
     private Task _run = Task.CompletedTask;
@@ -56,7 +59,7 @@ internal sealed class IsolatedRange(IEventLog source, string topic, IReadOnlyLis
                 await processor.StartAsync(cancellationToken).ConfigureAwait(false);
             }
 
-            var size = _groups.Count == 0 ? 1 : _groups.Min(g => g.MaxBatch);
+            var size = _groups.Count == 0 ? 1 : Math.Min(MaxBatch, _groups.Min(g => g.MaxBatch));
             await using var entries = source.ReadAsync(topic, partition, ranges[partition].Start, ranges[partition].End, cancellationToken).GetAsyncEnumerator(cancellationToken);
             var batch = await ReadAsync(entries, size).ConfigureAwait(false);
             while (batch.Count > 0)

@@ -9,8 +9,8 @@ public sealed record MonitorGroupOptions
     /// <summary>Monitors that score and apply at once in one partition.</summary>
     public int Parallelism { get; init; } = 2;
 
-    /// <summary>Most records taken at once.</summary>
-    public int MaxBatch { get; init; } = 1024;
+    /// <summary>Most records taken at once, where so many wait and are worked on in about half a second.</summary>
+    public int MaxBatch { get; init; } = 32_768;
 
     /// <summary>Asks models how sensitive they are when a profile is learned from traffic; null: findings by such profiles tell no impact.</summary>
     public ModelAnswers? Answers { get; init; }

@@ -9,6 +9,9 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
 {
     private const int PageBytes = 1024 * 1024;
 
+    /// <summary>Of a group, whose processor says how many records it can take (<see cref="HandOverSize"/>): small records, of many models, come in tens of thousands.</summary>
+    private const int GroupPageBytes = 8 * 1024 * 1024;
+
     private Segment? _segment;
     private SqliteDatabase? _database;
     private RowReader? _rows;
@@ -160,7 +163,7 @@ internal sealed class PartitionReader(TopicLog topic, PartitionLog partition, Re
         try
         {
             var bytes = 0;
-            while (bytes < PageBytes && page.Count < max && _rows.Step())
+            while (bytes < (group is null ? PageBytes : GroupPageBytes) && page.Count < max && _rows.Step())
             {
                 _row = _rows.Body().ToArray();
                 (_rowOffset, _rowRecords, _rowTime, _rowAt, _rowTaken) = (_rows.Offset, _rows.Records, _rows.Time, 0, 0);

@@ -128,13 +128,16 @@ internal sealed class PartitionWorker
         }
 
         Volatile.Write(ref _position, position);
+        var size = new HandOverSize(Member.Subscription.MaxBatch, _log.Time);
         while (!_stop.IsCancellationRequested)
         {
             var next = position;
-            if (reader.Read(ref next, long.MaxValue, Member.Subscription.MaxBatch) is { } batch)
+            if (reader.Read(ref next, long.MaxValue, size.Records) is { } batch)
             {
                 setConsistent(false);
+                size.Begin();
                 await processor.ProcessAsync(batch, _lost.Token).ConfigureAwait(false);
+                size.End(batch.Count);
                 setConsistent(true);
             }
             else if (next == position)

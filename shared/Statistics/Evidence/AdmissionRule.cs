@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Numerics;
 
 namespace Monitoring.Statistics;
 
@@ -7,35 +6,21 @@ namespace Monitoring.Statistics;
 /// One draw per client and burst, an exact repeat by the same client once (RUNTIME 5, "Dependence"). Evidence multiplies
 /// factors that are fair only for independent draws: eight events of one burst are one draw, not eight (measured without this
 /// rule: 143 times the budget). Events not admitted still enter the counts people see. Deterministic in the order of
-/// events and log time. All clients lie side by side, in two arrays without references: of a thousand models with fifty clients each, what is known of the next event's client is not in the cache, and
-/// is found in a few lines of memory.
+/// events and log time.
 /// </summary>
 public sealed class AdmissionRule
 {
     private const byte Version = 1;
-    private const int None = -1;
-    private const int FirstClients = 4;
     private readonly AdmissionSettings _settings;
+    private readonly Dictionary<ulong, LinkedListNode<Client>> _clients = [];
 
-    /// <summary>Clients; <see cref="_count"/> of them in use.</summary>
-    private Client[] _clients = new Client[FirstClients];
-
-    /// <summary>Payload hashes, a ring of <see cref="AdmissionSettings.RememberedPayloads"/> a client.</summary>
-    private ulong[] _payloads;
-
-    /// <summary>Open addressing by the client's hash: place in <see cref="_clients"/> + 1, or 0. A power of two, at most half full.</summary>
-    private int[] _table = new int[2 * FirstClients];
-    private int _count;
-
-    /// <summary>Clients by their last event: oldest and newest.</summary>
-    private int _oldest = None;
-    private int _newest = None;
+    /// <summary>Clients by their last event, oldest first.</summary>
+    private readonly LinkedList<Client> _order = [];
 
     public AdmissionRule(AdmissionSettings settings)
     {
         settings.Validate();
         _settings = settings;
-        _payloads = new ulong[FirstClients * settings.RememberedPayloads];
     }
 
     /// <summary>Events seen.</summary>
@@ -51,7 +36,7 @@ public sealed class AdmissionRule
     public long ForgottenClients { get; private set; }
 
     /// <summary>Clients remembered.</summary>
-    public int Clients => _count;
+    public int Clients => _clients.Count;
 
     /// <summary>Looks at one event.</summary>
     /// <param name="client">Hash of the client's id; one fixed number for events without a client.</param>
@@ -60,23 +45,22 @@ public sealed class AdmissionRule
     public Admission Offer(ulong client, ulong payload, long logTimeMs)
     {
         Events++;
-        var at = _table[Find(client)] - 1;
-        if (at < 0)
+        if (!_clients.TryGetValue(client, out var node))
         {
-            at = Remember(client);
+            node = Remember(client);
         }
-        else if (at != _newest)
+        else
         {
-            Unlink(at);
-            LinkNewest(at);
+            _order.Remove(node);
+            _order.AddLast(node);
         }
 
-        ref var state = ref _clients[at];
+        var state = node.Value;
         var isNew = state.DrawMs == long.MinValue;
         var paused = isNew || logTimeMs - state.LastMs >= _settings.SessionGapMs;
         var decorrelated = _settings.AutocorrelationMs > 0 && !isNew && logTimeMs - state.DrawMs >= _settings.AutocorrelationMs;
         state.LastMs = logTimeMs;
-        if (payload != 0 && SeenBefore(ref state, Ring(at), payload))
+        if (payload != 0 && state.SeenBefore(payload))
         {
             Repeats++;
             return Admission.Repeat;
@@ -103,19 +87,10 @@ public sealed class AdmissionRule
         writer.WriteCount(Draws);
         writer.WriteCount(Repeats);
         writer.WriteCount(ForgottenClients);
-        writer.WriteCount(_count);
-        for (var at = _oldest; at != None; at = _clients[at].Newer)
+        writer.WriteCount(_order.Count);
+        foreach (var client in _order)
         {
-            ref readonly var client = ref _clients[at];
-            writer.WriteUInt64(client.Id);
-            writer.WriteSigned(client.LastMs);
-            writer.WriteSigned(client.DrawMs);
-            writer.WriteCount(client.Payloads);
-            var ring = Ring(at);
-            for (var i = 0; i < client.Payloads; i++)
-            {
-                writer.WriteUInt64(ring[Place(client, i)]);
-            }
+            client.Save(writer);
         }
     }
 
@@ -141,213 +116,91 @@ public sealed class AdmissionRule
         Draws = reader.ReadCount();
         Repeats = reader.ReadCount();
         ForgottenClients = reader.ReadCount();
-        _count = 0;
-        (_oldest, _newest) = (None, None);
-        Array.Clear(_table);
+        _order.Clear();
+        _clients.Clear();
         var count = reader.ReadLength(11);
         for (var i = 0; i < count; i++)
         {
-            var id = reader.ReadUInt64();
-            if (_table[Find(id)] != 0)
+            var client = Client.Read(ref reader, _settings.RememberedPayloads);
+            if (!_clients.TryAdd(client.Id, _order.AddLast(client)))
             {
                 throw new InvalidDataException("a client occurs twice in an admission state");
             }
-
-            var at = Add(id);
-            ref var client = ref _clients[at];
-            client.LastMs = reader.ReadSigned();
-            client.DrawMs = reader.ReadSigned();
-            var payloads = reader.ReadLength(sizeof(ulong));
-            if (payloads > _settings.RememberedPayloads)
-            {
-                throw new InvalidDataException($"{payloads} payloads of a client in an admission state, at most {_settings.RememberedPayloads} are kept");
-            }
-
-            client.Payloads = payloads;
-            client.Head = payloads - 1;
-            for (var p = 0; p < payloads; p++)
-            {
-                Ring(at)[Place(client, p)] = reader.ReadUInt64();
-            }
         }
     }
 
-    private Span<ulong> Ring(int client) => _payloads.AsSpan(client * _settings.RememberedPayloads, _settings.RememberedPayloads);
-
-    /// <summary>Where the i-th newest payload of a client stands in its ring.</summary>
-    private int Place(in Client client, int i) => client.Head >= i ? client.Head - i : client.Head - i + _settings.RememberedPayloads;
-
-    /// <summary>Makes the payload the client's newest; beyond the limit the oldest is forgotten.</summary>
-    private bool SeenBefore(ref Client client, Span<ulong> ring, ulong payload)
+    private LinkedListNode<Client> Remember(ulong client)
     {
-        if (ring.IsEmpty)
+        if (_clients.Count >= _settings.MaxClients)
         {
-            return false;
-        }
-
-        // Until the ring is full its payloads are the first ones.
-        var found = ring[..client.Payloads].IndexOf(payload);
-        if (found < 0)
-        {
-            client.Head = client.Head + 1 == ring.Length ? 0 : client.Head + 1;
-            ring[client.Head] = payload;
-            client.Payloads = Math.Min(client.Payloads + 1, ring.Length);
-            return false;
-        }
-
-        var age = client.Head >= found ? client.Head - found : client.Head - found + ring.Length;
-        for (var i = age; i > 0; i--)
-        {
-            ring[Place(client, i)] = ring[Place(client, i - 1)];
-        }
-
-        ring[client.Head] = payload;
-        return true;
-    }
-
-    /// <summary>The client's entry of the table, or the empty one where it would stand.</summary>
-    private int Find(ulong id)
-    {
-        var entry = Home(id);
-        while (_table[entry] is not 0 and var place && _clients[place - 1].Id != id)
-        {
-            entry = (entry + 1) & (_table.Length - 1);
-        }
-
-        return entry;
-    }
-
-    private int Home(ulong id) => (int)(Mixing.Mix(id) & (ulong)(_table.Length - 1));
-
-    private int Remember(ulong id)
-    {
-        if (_count >= _settings.MaxClients)
-        {
-            Forget(_oldest);
+            _clients.Remove(_order.First!.Value.Id);
+            _order.RemoveFirst();
             ForgottenClients++;
         }
 
-        return Add(id);
+        var node = _order.AddLast(new Client(client, _settings.RememberedPayloads));
+        _clients.Add(client, node);
+        return node;
     }
 
-    /// <summary>Adds a client that is not known, as the newest.</summary>
-    private int Add(ulong id)
+    private sealed class Client(ulong id, int remembered)
     {
-        if (_count == _clients.Length)
+        /// <summary>Payload hashes, newest first.</summary>
+        private readonly List<ulong> _payloads = [];
+
+        public ulong Id { get; } = id;
+
+        public long LastMs { get; set; } = long.MinValue;
+
+        public long DrawMs { get; set; } = long.MinValue;
+
+        public bool SeenBefore(ulong payload)
         {
-            Array.Resize(ref _clients, 2 * _count);
-            Array.Resize(ref _payloads, 2 * _count * _settings.RememberedPayloads);
+            var at = _payloads.IndexOf(payload);
+            if (at >= 0)
+            {
+                _payloads.RemoveAt(at);
+            }
+            else if (_payloads.Count >= remembered && _payloads.Count > 0)
+            {
+                _payloads.RemoveAt(_payloads.Count - 1);
+            }
+
+            if (remembered > 0)
+            {
+                _payloads.Insert(0, payload);
+            }
+
+            return at >= 0;
         }
 
-        if (2 * (_count + 1) > _table.Length)
+        public void Save(CanonicalWriter writer)
         {
-            _table = new int[BitOperations.RoundUpToPowerOf2((uint)(4 * (_count + 1)))];
-            for (var i = 0; i < _count; i++)
+            writer.WriteUInt64(Id);
+            writer.WriteSigned(LastMs);
+            writer.WriteSigned(DrawMs);
+            writer.WriteCount(_payloads.Count);
+            foreach (var payload in _payloads)
             {
-                _table[Find(_clients[i].Id)] = i + 1;
+                writer.WriteUInt64(payload);
             }
         }
 
-        _clients[_count] = new Client { Id = id, LastMs = long.MinValue, DrawMs = long.MinValue, Older = None, Newer = None, Head = None };
-        _table[Find(id)] = _count + 1;
-        LinkNewest(_count);
-        return _count++;
-    }
-
-    /// <summary>Takes a client out; the last one moves into its place.</summary>
-    private void Forget(int at)
-    {
-        Unlink(at);
-        Vacate(Find(_clients[at].Id));
-        var last = --_count;
-        if (at == last)
+        public static Client Read(ref CanonicalReader reader, int remembered)
         {
-            return;
-        }
-
-        _table[Find(_clients[last].Id)] = at + 1;
-        Ring(last).CopyTo(Ring(at));
-        _clients[at] = _clients[last];
-        var (older, newer) = (_clients[at].Older, _clients[at].Newer);
-        _oldest = older == None ? at : _oldest;
-        _newest = newer == None ? at : _newest;
-        if (older != None)
-        {
-            _clients[older].Newer = at;
-        }
-
-        if (newer != None)
-        {
-            _clients[newer].Older = at;
-        }
-    }
-
-    /// <summary>Empties an entry of the table and closes the gap behind it (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).</summary>
-    private void Vacate(int gap)
-    {
-        _table[gap] = 0;
-        for (var entry = (gap + 1) & (_table.Length - 1); _table[entry] is not 0 and var place; entry = (entry + 1) & (_table.Length - 1))
-        {
-            var home = Home(_clients[place - 1].Id);
-
-            // It may move unless its home lies between the gap and where it stands.
-            if (((entry - home) & (_table.Length - 1)) >= ((entry - gap) & (_table.Length - 1)))
+            var client = new Client(reader.ReadUInt64(), remembered) { LastMs = reader.ReadSigned(), DrawMs = reader.ReadSigned() };
+            var count = reader.ReadLength(sizeof(ulong));
+            if (count > remembered)
             {
-                _table[gap] = place;
-                _table[entry] = 0;
-                gap = entry;
+                throw new InvalidDataException($"{count} payloads of a client in an admission state, at most {remembered} are kept");
             }
-        }
-    }
 
-    private void Unlink(int at)
-    {
-        var (older, newer) = (_clients[at].Older, _clients[at].Newer);
-        if (older == None)
-        {
-            _oldest = newer;
-        }
-        else
-        {
-            _clients[older].Newer = newer;
-        }
+            for (var i = 0; i < count; i++)
+            {
+                client._payloads.Add(reader.ReadUInt64());
+            }
 
-        if (newer == None)
-        {
-            _newest = older;
+            return client;
         }
-        else
-        {
-            _clients[newer].Older = older;
-        }
-    }
-
-    private void LinkNewest(int at)
-    {
-        _clients[at].Older = _newest;
-        _clients[at].Newer = None;
-        if (_newest == None)
-        {
-            _oldest = at;
-        }
-        else
-        {
-            _clients[_newest].Newer = at;
-        }
-
-        _newest = at;
-    }
-
-    private struct Client
-    {
-        public ulong Id;
-        public long LastMs;
-        public long DrawMs;
-        public int Older;
-        public int Newer;
-
-        /// <summary>Place of the newest payload.</summary>
-        public int Head;
-        public int Payloads;
     }
 }

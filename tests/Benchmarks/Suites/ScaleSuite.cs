@@ -18,11 +18,13 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// <c>scale [--models 1000] [--events 1000000] [--oneEvents 100000] [--batch 8192] [--checkpointRecords 100000]</c>: models of four schemas with Zipf traffic, five monitors each (evidence, ks,
+/// <c>scale [--models 1000] [--events 1000000] [--oneEvents 100000] [--batch 32768] [--checkpointRecords 100000]</c>: models of four schemas with Zipf traffic, five monitors each (evidence, ks,
 /// mahalanobis, an ONNX graph, and quality), in three groups over one partition, in one process (DESIGN 14: ≥ 0.8 of the one-model rate, &lt; 4 GB, &lt; 60 threads,
 /// memory flat). The one-model rate is that of each schema alone, weighted with the share that the schema has of the many models' traffic. Rates are per second of
-/// processor time of the whole process between hand-over and return; making the events is not in them. Memory is reported at forty moments; whether it is flat
+/// processor time of the whole process between hand-over and return; making the events is not in them. A hand-over is as large as a group's that is behind
+/// (<see cref="MonitorGroupOptions.MaxBatch"/>). Memory is reported at forty moments; whether it is flat
 /// over 10⁷ events (<c>--events 10000000</c>) is read from them.
+/// <c>--probe 8x9,1000x9,8x1000</c> measures instead so many models of eight columns with so many events each a hand-over: what a model costs in one, in the cache and out of it.
 /// </summary>
 internal static class ScaleSuite
 {
@@ -42,7 +44,7 @@ internal static class ScaleSuite
         var models = int.Parse(arguments["models", "1000"], CultureInfo.InvariantCulture);
         var events = long.Parse(arguments["events", "1000000"], CultureInfo.InvariantCulture);
         var oneEvents = long.Parse(arguments["oneEvents", "100000"], CultureInfo.InvariantCulture);
-        var batch = int.Parse(arguments["batch", "8192"], CultureInfo.InvariantCulture);
+        var batch = int.Parse(arguments["batch", new MonitorGroupOptions().MaxBatch.ToString(CultureInfo.InvariantCulture)], CultureInfo.InvariantCulture);
         var options = new MonitorGroupOptions { Parallelism = 1, CheckpointRecords = int.Parse(arguments["checkpointRecords", "100000"], CultureInfo.InvariantCulture) };
         var clock = Stopwatch.StartNew();
         using var scoring = new ScoringRuntime(new ScoringOptions { Device = "cpu" });
@@ -51,6 +53,11 @@ internal static class ScaleSuite
         for (var m = 0; m < models; m++)
         {
             shares[m % s_widths.Length] += weights[m] / weights.Sum();
+        }
+
+        if (arguments["probe", ""].Length > 0)
+        {
+            return await ProbeAsync(scoring, arguments["probe", ""], events, options).ConfigureAwait(false);
         }
 
         // Compiled first: a benchmark of the compiler is not wanted.
@@ -96,9 +103,24 @@ internal static class ScaleSuite
         };
     }
 
+    private static async Task<object> ProbeAsync(ScoringRuntime scoring, string probe, long events, MonitorGroupOptions options)
+    {
+        const int Width = 8;
+        await MeasureAsync(scoring, [(Name(0), Width)], [1], 100_000, 8192, options).ConfigureAwait(false);
+        var results = new List<object>();
+        foreach (var part in probe.Split(','))
+        {
+            var numbers = Array.ConvertAll(part.Split('x'), n => int.Parse(n, CultureInfo.InvariantCulture));
+            var measured = await MeasureAsync(scoring, [.. Enumerable.Range(0, numbers[0]).Select(m => (Name(m), Width))], null, events, numbers[0] * numbers[1], options).ConfigureAwait(false);
+            results.Add(new { models = numbers[0], eventsEach = numbers[1], microsecondsPerEvent = Math.Round(1e6 / measured.Rate, 1), groups = measured.Groups.ToDictionary(g => g.Key, g => Math.Round(g.Value, 1)), bytesPerEvent = Math.Round(measured.BytesPerEvent) });
+        }
+
+        return results;
+    }
+
     private static string Name(int model) => "model-" + model.ToString(CultureInfo.InvariantCulture);
 
-    private static async Task<Measured> MeasureAsync(ScoringRuntime scoring, IReadOnlyList<(string Name, int Width)> models, double[] weights, long events, int batch, MonitorGroupOptions options)
+    private static async Task<Measured> MeasureAsync(ScoringRuntime scoring, IReadOnlyList<(string Name, int Width)> models, double[]? weights, long events, int batch, MonitorGroupOptions options)
     {
         using var folder = new TemporaryDirectory();
         await using var log = EmbeddedEventLog.Open(new EmbeddedEventLogOptions { Directory = folder.File("log") }, TimeProvider.System, NullLoggerFactory.Instance);
@@ -141,6 +163,7 @@ internal static class ScaleSuite
         var collections = new int[GC.MaxGeneration + 1];
         var threads = 0;
         var allocated = 0L;
+        var measured = 0L;
 
         // The first tenth warms up and fills tables; it is not in the rate.
         var warm = Math.Max(events / 10, models.Count);
@@ -167,6 +190,7 @@ internal static class ScaleSuite
                 }
             }
 
+            measured += at >= warm ? entries.Count : 0;
             at += entries.Count;
             if (at - sampled >= step && at >= warm)
             {
@@ -175,7 +199,7 @@ internal static class ScaleSuite
                 threads = Math.Max(threads, process.Threads.Count);
                 if (models.Count > 1)
                 {
-                    await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{at - warm} events, {process.WorkingSet64 / 1_000_000} MB, {(at - warm) / used.Values.Sum(t => t.TotalSeconds):F0}/s, at {Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency:F1}")).ConfigureAwait(false);
+                    await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{at - warm} events, {process.WorkingSet64 / 1_000_000} MB, {measured / used.Values.Sum(t => t.TotalSeconds):F0}/s, at {Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency:F1}")).ConfigureAwait(false);
                 }
             }
         }
@@ -188,7 +212,7 @@ internal static class ScaleSuite
         }
 
         var state = Directory.GetFiles(folder.File("log"), "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length);
-        return new Measured(scoring.LoadedModels, events / used.Values.Sum(t => t.TotalSeconds), allocated / (double)events, used.ToDictionary(u => u.Key.Name, u => u.Value.TotalMicroseconds / events), collections, moments, managed, threads, (int)found.End, groups.Sum(g => g.Processor.Status().Count(s => s.State == MonitorState.Armed)), state);
+        return new Measured(scoring.LoadedModels, measured / used.Values.Sum(t => t.TotalSeconds), allocated / (double)measured, used.ToDictionary(u => u.Key.Name, u => u.Value.TotalMicroseconds / measured), collections, moments, managed, threads, (int)found.End, groups.Sum(g => g.Processor.Status().Count(s => s.State == MonitorState.Armed)), state);
     }
 
     private static ModelDescription Describe(string name, int width) =>
@@ -220,11 +244,11 @@ internal static class ScaleSuite
 
     private sealed record Moment(long Events, long WorkingSet, long Live);
 
-    /// <summary>Events of many models from the population of their profiles, a thousand a second of log time.</summary>
-    private sealed class Source(IReadOnlyList<(string Name, int Width)> models, double[] weights)
+    /// <summary>Events of many models from the population of their profiles, a thousand a second of log time; one after the other where they have no weights.</summary>
+    private sealed class Source(IReadOnlyList<(string Name, int Width)> models, double[]? weights)
     {
         private readonly Random _random = new(1);
-        private readonly double[] _cumulative = Cumulate(weights);
+        private readonly double[] _cumulative = Cumulate(weights ?? []);
         private readonly ulong[] _sequences = new ulong[models.Count];
         private long _next;
 
@@ -235,7 +259,11 @@ internal static class ScaleSuite
             {
                 // Every model speaks once, in the warm-up: loading its profile is not what is measured.
                 var model = (int)Math.Min(_next, int.MaxValue);
-                if (model >= models.Count)
+                if (weights is null)
+                {
+                    model = (int)(_next % models.Count);
+                }
+                else if (model >= models.Count)
                 {
                     model = Array.BinarySearch(_cumulative, _random.NextDouble() * _cumulative[^1]);
                     model = Math.Min(model < 0 ? ~model : model, models.Count - 1);
