@@ -69,7 +69,7 @@ public sealed class SpoolTests : IDisposable
     [InlineData(5)]
     public void A_torn_end_costs_the_torn_frame_only(int change)
     {
-        var first = Open();
+        var first = Open(maps: false);
         Enumerable.Range(0, 10).ToList().ForEach(i => Append(first, i));
         using var copy = Crash(first);
         var file = Directory.GetFiles(copy.Path, "*.spool").Single();
@@ -82,7 +82,94 @@ public sealed class SpoolTests : IDisposable
         Append(second, 10);
         var read = ReadAll(second);
         Assert.Equal(change > 0 ? Enumerable.Range(0, 11) : Enumerable.Range(0, 9).Append(10), read);
+
+        // Zeros behind the last frame are its end and no damage.
+        Assert.Equal(change > 0 ? 0 : 1, second.DamagedFrames);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Files_are_used_again_and_what_was_in_them_is_no_event(bool maps)
+    {
+        // Three rounds through every file, then a crash in the middle of the fourth.
+        const int segment = 64 << 10;
+        var first = Open(segmentBytes: segment, maps: maps);
+        var payloads = new List<ReadOnlyMemory<byte>>();
+        var next = 0;
+        var read = 0;
+        for (var round = 0; round < 40; round++)
+        {
+            for (var i = 0; i < 700; i++)
+            {
+                Assert.Equal(SpoolResult.Written, Append(first, next++));
+            }
+
+            while (first.Read(payloads, 5000) > 0)
+            {
+                payloads.ForEach(p => Assert.Equal(read++, Number(p)));
+                first.Acknowledge();
+            }
+        }
+
+        Assert.Equal(next, read);
+        Assert.Equal(0, first.PendingBytes);
+        Assert.InRange(Files().Length, 1, 3);
+        for (var i = 0; i < 100; i++)
+        {
+            Append(first, next++);
+        }
+
+        using var copy = Crash(first);
+        if (maps)
+        {
+            Assert.Contains(Directory.GetFiles(copy.Path, "*.spool"), f => new FileInfo(f).Length == segment);
+        }
+
+        using var second = Open(copy.Path, segmentBytes: segment, maps: maps);
+        Assert.InRange(second.PendingBytes, 100 * 10, 100 * 30);
+        Assert.Equal(Enumerable.Range(read, 100), ReadAll(second));
+        Assert.Equal(0, second.DamagedFrames);
+        Assert.Equal(0, second.PendingBytes);
+        Assert.Equal(SpoolResult.Written, Append(second, next));
+        Assert.Equal([next], ReadAll(second));
+    }
+
+    [Fact]
+    public void A_frame_of_another_segment_is_never_an_event()
+    {
+        // After a power cut a file that was used again may hold what it held before, under its new name.
+        var first = Open();
+        Enumerable.Range(0, 10).ToList().ForEach(i => Append(first, i));
+        using var copy = Crash(first);
+        var file = Directory.GetFiles(copy.Path, "*.spool").Single();
+        File.Move(file, Path.Combine(copy.Path, "00000000000000000007.spool"));
+        using var second = Open(copy.Path);
+        Append(second, 10);
+        Assert.Equal([10], ReadAll(second));
         Assert.Equal(1, second.DamagedFrames);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_end_without_a_crash_leaves_no_zeros_and_no_spare_files(bool maps)
+    {
+        var first = Open(segmentBytes: 64 << 10, maps: maps);
+        for (var i = 0; i < 20_000; i++)
+        {
+            Append(first, i);
+            if (i % 3000 == 2999)
+            {
+                ReadAll(first);
+            }
+        }
+
+        var pending = first.PendingBytes;
+        first.Dispose();
+        using var second = Open(segmentBytes: 64 << 10, maps: maps);
+        Assert.Equal(pending, second.PendingBytes);
+        Assert.Equal(Enumerable.Range(18_000, 2000), ReadAll(second));
     }
 
     [Fact]
@@ -160,15 +247,18 @@ public sealed class SpoolTests : IDisposable
         await wait;
     }
 
-    [Fact]
-    public async Task Concurrent_appends_and_flushes_keep_every_payload()
+    [Theory]
+    [InlineData(10_000, 2000, 10)]
+    [InlineData(64 << 10, 4000, 100)]
+    [InlineData(64 << 10, 20_000, int.MaxValue)]
+    public async Task Concurrent_appends_and_flushes_keep_every_payload(int segmentBytes, int count, int flushEvery)
     {
-        using var spool = Open(segmentBytes: 10_000);
+        using var spool = Open(segmentBytes: segmentBytes);
         var reader = Task.Run(async () =>
         {
             var seen = new HashSet<int>();
             var payloads = new List<ReadOnlyMemory<byte>>();
-            while (seen.Count < 2000)
+            while (seen.Count < count)
             {
                 await spool.WaitAsync(TestContext.Current.CancellationToken);
                 while (spool.Read(payloads, 2000) > 0)
@@ -178,10 +268,10 @@ public sealed class SpoolTests : IDisposable
                 }
             }
         });
-        await Parallel.ForAsync(0, 2000, TestContext.Current.CancellationToken, async (i, token) =>
+        await Parallel.ForAsync(0, count, TestContext.Current.CancellationToken, async (i, token) =>
         {
             Assert.Equal(SpoolResult.Written, Append(spool, i));
-            if (i % 10 == 0)
+            if (i % flushEvery == flushEvery - 1)
             {
                 await spool.FlushAsync(token);
             }
@@ -240,6 +330,6 @@ public sealed class SpoolTests : IDisposable
 
     private string[] Files() => Directory.GetFiles(_folder.Path, "*.spool");
 
-    private Spool Open(string? folder = null, long maxBytes = 1 << 30, long segmentBytes = 16 << 20) =>
-        new(folder ?? _folder.Path, maxBytes, NullLogger.Instance, segmentBytes);
+    private Spool Open(string? folder = null, long maxBytes = 1 << 30, long segmentBytes = 4 << 20, bool? maps = null) =>
+        new(folder ?? _folder.Path, maxBytes, NullLogger.Instance, segmentBytes, maps);
 }

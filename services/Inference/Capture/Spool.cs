@@ -7,8 +7,9 @@ using Monitoring.EventLog;
 namespace Monitoring.Inference;
 
 /// <summary>
-/// A queue on disk of one process: frames appended to segment files with one write each, read in order by one reader, and
-/// deleted segment by segment when acknowledged. A frame is length (4 bytes, little-endian), CRC-32C of the payload, payload.
+/// A queue on disk of one process: frames appended to segment files with one write or copy each, read in order by one reader, and
+/// deleted or used again segment by segment when acknowledged. A frame is length (4 bytes, little-endian), check sum, payload; the check sum is the payload's CRC-32C mixed with
+/// the number of the segment, so that what an earlier segment left in a file is never an event again. Behind the last frame a file may hold zeros.
 /// Survives kill -9 at any moment: what was written is read again, from the last acknowledged position, at the next start.
 /// Appending is thread-safe; reading is for one reader.
 /// </summary>
@@ -23,10 +24,26 @@ internal sealed partial class Spool : IDisposable
     private const string Extension = ".spool";
     private const int ReadSize = 1 << 20;
 
+    /// <summary>Smaller segments are not worth a mapping.</summary>
+    private const int SmallestMapping = 64 << 10;
+
+    /// <summary>Files kept to be used again: one is filled while another is read.</summary>
+    private const int Spares = 2;
+
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _flushGate = new(1);
     private readonly SemaphoreSlim _arrived = new(0);
     private readonly SortedDictionary<long, long> _lengths = [];
+
+    /// <summary>Held by the reader while it looks into mapped memory, and by <see cref="Dispose"/>. Taken before <see cref="_gate"/>.</summary>
+    private readonly Lock _readGate = new();
+
+    /// <summary>Mapped files, the active one among them, by number, until they are read and acknowledged.</summary>
+    private readonly Dictionary<long, SpoolSegment> _mapped = [];
+
+    /// <summary>Acknowledged files, empty, to be used again.</summary>
+    private readonly Queue<SpoolSegment> _spares = new();
+    private readonly bool _maps;
     private readonly string _folder;
     private readonly long _maxBytes;
     private readonly long _segmentBytes;
@@ -34,9 +51,7 @@ internal sealed partial class Spool : IDisposable
     private readonly FileStream _lock;
     private readonly SafeFileHandle _position;
 
-    private SafeFileHandle _active;
-    private long _activeSegment;
-    private long _written;
+    private SpoolSegment _active;
     private long _flushed;
     private bool _flushes;
     private long _pendingBytes;
@@ -54,9 +69,10 @@ internal sealed partial class Spool : IDisposable
     /// <param name="folder">Folder of this spool alone; made where it is missing.</param>
     /// <param name="maxBytes">Bytes that may wait.</param>
     /// <param name="logger">Told of damage.</param>
-    /// <param name="segmentBytes">A segment file is closed above this.</param>
+    /// <param name="segmentBytes">A segment file is closed above this. Small enough that two of them, in turns, stay in the processor's caches.</param>
+    /// <param name="maps">Whether segments may be mapped memory, which is cheaper and takes room on the disk before it is needed (three segments, so only where far more may wait); null: where the file system allows it.</param>
     /// <exception cref="IOException">Another process uses the folder, or it cannot be written.</exception>
-    public Spool(string folder, long maxBytes, ILogger logger, long segmentBytes = 16 << 20)
+    public Spool(string folder, long maxBytes, ILogger logger, long segmentBytes = 1 << 20, bool? maps = null)
     {
         _folder = Directory.CreateDirectory(folder).FullName;
         _maxBytes = maxBytes;
@@ -89,16 +105,29 @@ internal sealed partial class Spool : IDisposable
             _lengths[segment] = new FileInfo(file).Length;
         }
 
-        _activeSegment = Math.Max(_lengths.Count == 0 ? 0 : _lengths.Keys.Last(), _ackSegment) + 1;
+        var next = Math.Max(_lengths.Count == 0 ? 0 : _lengths.Keys.Last(), _ackSegment) + 1;
         if (_lengths.Count == 0 || _lengths.Keys.First() != _ackSegment)
         {
-            (_ackSegment, _ackOffset) = (_lengths.Count == 0 ? _activeSegment : _lengths.Keys.First(), 0);
+            (_ackSegment, _ackOffset) = (_lengths.Count == 0 ? next : _lengths.Keys.First(), 0);
         }
 
         (_readSegment, _readOffset) = (_ackSegment, _ackOffset);
+        if (_lengths.Count > 0)
+        {
+            // The one that was written when the process ended: zeros behind what was written do not wait.
+            var last = _lengths.Keys.Last();
+            _lengths[last] = Math.Max(EndOf(last, _lengths[last]), last == _ackSegment ? _ackOffset : 0);
+        }
+
         _pendingBytes = _lengths.Values.Sum() - _ackOffset;
-        _active = OpenSegment(_activeSegment);
-        _lengths[_activeSegment] = 0;
+        _maps = segmentBytes >= SmallestMapping && maxBytes / 8 >= segmentBytes && (maps ?? SpoolSegment.CanMap(_folder));
+        _active = SpoolSegment.Create(PathOf(next), next);
+        if (_maps && _active.TryMap(_segmentBytes))
+        {
+            _mapped.Add(next, _active);
+        }
+
+        _lengths[next] = 0;
     }
 
     public string Folder => _folder;
@@ -114,7 +143,7 @@ internal sealed partial class Spool : IDisposable
     public SpoolResult TryAppend(Span<byte> frame)
     {
         BinaryPrimitives.WriteInt32LittleEndian(frame, frame.Length - FrameHeader);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], Crc32C.Compute(frame[FrameHeader..]));
+        var crc = Crc32C.Compute(frame[FrameHeader..]);
         bool wake;
         lock (_gate)
         {
@@ -126,12 +155,13 @@ internal sealed partial class Spool : IDisposable
 
             try
             {
-                if (_written > 0 && _written + frame.Length > _segmentBytes)
+                if (_active.Length > 0 && _active.Length + frame.Length > _segmentBytes)
                 {
                     Roll();
                 }
 
-                RandomAccess.Write(_active, frame, _written);
+                BinaryPrimitives.WriteUInt32LittleEndian(frame[4..], crc ^ Salt(_active.Number));
+                _active.Append(frame);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -152,8 +182,7 @@ internal sealed partial class Spool : IDisposable
                 LogDiskAgain();
             }
 
-            _written += frame.Length;
-            _lengths[_activeSegment] = _written;
+            _lengths[_active.Number] = _active.Length;
             _pendingBytes += frame.Length;
             wake = _readerWaits;
             _readerWaits = false;
@@ -174,7 +203,7 @@ internal sealed partial class Spool : IDisposable
         lock (_gate)
         {
             _flushes = true;
-            target = Position(_activeSegment, _written);
+            target = Position(_active.Number, _active.Length);
         }
 
         await _flushGate.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -189,7 +218,7 @@ internal sealed partial class Spool : IDisposable
             long reached;
             lock (_gate)
             {
-                (handle, reached) = (_active, Position(_activeSegment, _written));
+                (handle, reached) = (_active.Handle, Position(_active.Number, _active.Length));
             }
 
             try
@@ -243,7 +272,7 @@ internal sealed partial class Spool : IDisposable
                     return 0;
                 }
 
-                isActive = _readSegment == _activeSegment;
+                isActive = _readSegment == _active.Number;
                 limit = _lengths.GetValueOrDefault(_readSegment);
             }
 
@@ -253,7 +282,6 @@ internal sealed partial class Spool : IDisposable
                 continue;
             }
 
-            _reading ??= File.OpenHandle(PathOf(_readSegment), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             var start = _readOffset;
             Fill((int)Math.Min(limit - start, Math.Max(maxBytes, FrameHeader)), start);
             var used = Parse(payloads, (int)Math.Min(limit - start, maxBytes), limit - start, out var needed);
@@ -301,21 +329,34 @@ internal sealed partial class Spool : IDisposable
 
         foreach (var number in done)
         {
-            File.Delete(PathOf(number));
+            Recycle(number);
         }
     }
 
     public void Dispose()
     {
-        lock (_gate)
+        lock (_readGate)
         {
-            if (_disposed)
+            lock (_gate)
             {
-                return;
-            }
+                if (_disposed)
+                {
+                    return;
+                }
 
-            _disposed = true;
-            _active.Dispose();
+                _disposed = true;
+                _active.Close();
+                foreach (var segment in _mapped.Values.Where(s => s != _active))
+                {
+                    segment.Close();
+                }
+
+                foreach (var spare in _spares)
+                {
+                    spare.Dispose();
+                    File.Delete(PathOf(spare.Number));
+                }
+            }
         }
 
         _reading?.Dispose();
@@ -328,22 +369,126 @@ internal sealed partial class Spool : IDisposable
     /// <summary>One number that grows with the position, for comparing flushes.</summary>
     private static long Position(long segment, long offset) => (segment << 36) + offset;
 
-    private bool HasMore() => _readSegment < _activeSegment || _readOffset < _written;
+    /// <summary>What the check sum of a segment's frames is mixed with.</summary>
+    private static uint Salt(long segment) => (uint)(((ulong)segment * 0x9E3779B97F4A7C15) >> 32);
 
+    private bool HasMore() => _readSegment < _active.Number || _readOffset < _active.Length;
+
+    /// <summary>Under the gate: callers wait, so nothing is prepared here that can be prepared elsewhere. Without a spare the next file is a plain one.</summary>
     private void Roll()
     {
-        var next = OpenSegment(_activeSegment + 1);
+        var number = _active.Number + 1;
+        SpoolSegment next;
+        if (_spares.TryPeek(out var spare))
+        {
+            spare.Rename(PathOf(spare.Number), PathOf(number), number);
+            next = _spares.Dequeue();
+            _mapped.Add(number, next);
+        }
+        else
+        {
+            next = SpoolSegment.Create(PathOf(number), number);
+        }
+
         if (_flushes)
         {
             // So that a flush waited for needs to look at the newest segment only.
-            RandomAccess.FlushToDisk(_active);
+            RandomAccess.FlushToDisk(_active.Handle);
         }
 
-        _active.Dispose();
+        if (!_mapped.ContainsKey(_active.Number))
+        {
+            _active.Dispose();
+        }
+
         _active = next;
-        _activeSegment++;
-        _written = 0;
-        _lengths[_activeSegment] = 0;
+        _lengths[number] = 0;
+    }
+
+    /// <summary>An acknowledged file waits to be used again, or goes.</summary>
+    private void Recycle(long number)
+    {
+        SpoolSegment? segment;
+        bool keep;
+        lock (_gate)
+        {
+            _mapped.Remove(number, out segment);
+
+            // Not where power cuts count: that the new name of a flushed file is on the disk too, nobody promises.
+            keep = _maps && !_flushes && !_disposed && _spares.Count < Spares;
+        }
+
+        try
+        {
+            if (keep)
+            {
+                segment ??= SpoolSegment.Create(PathOf(number), number);
+                if (segment.TryMap(_segmentBytes))
+                {
+                    lock (_gate)
+                    {
+                        if (!_disposed)
+                        {
+                            _spares.Enqueue(segment);
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The disk is failing or full: a plain file will do, or the append says so.
+        }
+
+        segment?.Dispose();
+        File.Delete(PathOf(number));
+    }
+
+    /// <summary>Where the frames of a file that an earlier process left end: at its end, or at zeros. Its whole length where that cannot be told.</summary>
+    private long EndOf(long segment, long length)
+    {
+        using var file = File.OpenHandle(PathOf(segment), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        Span<byte> header = stackalloc byte[FrameHeader];
+        for (long at = 0; at + FrameHeader <= length;)
+        {
+            header.Clear();
+            RandomAccess.Read(file, header, at);
+            var payload = BinaryPrimitives.ReadInt32LittleEndian(header);
+            if (payload == 0 && BinaryPrimitives.ReadInt32LittleEndian(header[4..]) == 0 && IsZero(file, at, length))
+            {
+                return at;
+            }
+
+            if (payload <= 0 || payload > length - at - FrameHeader)
+            {
+                return length;
+            }
+
+            at += FrameHeader + payload;
+        }
+
+        return length;
+    }
+
+    private static bool IsZero(SafeFileHandle file, long from, long to)
+    {
+        var buffer = new byte[64 << 10];
+        for (int read; from < to; from += read)
+        {
+            read = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(buffer.Length, to - from)), from);
+            if (read == 0)
+            {
+                return true;
+            }
+
+            if (buffer.AsSpan(0, read).ContainsAnyExcept((byte)0))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private void NextSegment()
@@ -364,13 +509,35 @@ internal sealed partial class Spool : IDisposable
             _buffer = new byte[Math.Max(count, ReadSize)];
         }
 
-        var read = 0;
-        while (read < count)
+        Copy(_buffer.AsSpan(0, count), offset);
+    }
+
+    /// <summary>Bytes of the segment that is read, from memory where it is mapped.</summary>
+    private void Copy(Span<byte> target, long offset)
+    {
+        lock (_readGate)
         {
-            var n = RandomAccess.Read(_reading!, _buffer.AsSpan(read, count - read), offset + read);
+            SpoolSegment? mapped;
+            lock (_gate)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                mapped = _mapped.GetValueOrDefault(_readSegment);
+            }
+
+            if (mapped is not null)
+            {
+                mapped.Read(target, offset);
+                return;
+            }
+        }
+
+        _reading ??= File.OpenHandle(PathOf(_readSegment), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        for (var read = 0; read < target.Length;)
+        {
+            var n = RandomAccess.Read(_reading, target[read..], offset + read);
             if (n == 0)
             {
-                Array.Clear(_buffer, read, count - read);
+                target[read..].Clear();
                 return;
             }
 
@@ -398,7 +565,7 @@ internal sealed partial class Spool : IDisposable
             }
 
             var payload = _buffer.AsMemory(at + FrameHeader, length);
-            if (Crc32C.Compute(payload.Span) != BinaryPrimitives.ReadUInt32LittleEndian(_buffer.AsSpan(at + 4)))
+            if ((Crc32C.Compute(payload.Span) ^ Salt(_readSegment)) != BinaryPrimitives.ReadUInt32LittleEndian(_buffer.AsSpan(at + 4)))
             {
                 return at;
             }
@@ -410,17 +577,23 @@ internal sealed partial class Spool : IDisposable
         return at;
     }
 
-    /// <summary>Steps over damage to the next sound frame of the segment, or to its end.</summary>
+    /// <summary>Steps over damage to the next sound frame of the segment, or to its end; where all that is left is zeros, that is the end and no damage.</summary>
     private void Resynchronise(long start, long limit, bool isActive)
     {
         var rest = new byte[limit - start];
-        RandomAccess.Read(_reading!, rest, start);
+        Copy(rest, start);
+        if (!rest.ContainsAnyExcept((byte)0))
+        {
+            _readOffset = limit;
+            return;
+        }
+
         var at = 1;
         while (at + FrameHeader < rest.Length)
         {
             var length = BinaryPrimitives.ReadInt32LittleEndian(rest.AsSpan(at));
             if (length > 0 && length <= rest.Length - at - FrameHeader
-                && Crc32C.Compute(rest.AsSpan(at + FrameHeader, length)) == BinaryPrimitives.ReadUInt32LittleEndian(rest.AsSpan(at + 4)))
+                && (Crc32C.Compute(rest.AsSpan(at + FrameHeader, length)) ^ Salt(_readSegment)) == BinaryPrimitives.ReadUInt32LittleEndian(rest.AsSpan(at + 4)))
             {
                 break;
             }
@@ -433,9 +606,6 @@ internal sealed partial class Spool : IDisposable
         LogDamaged(PathOf(_readSegment), start, skipped, isActive);
         _readOffset = start + skipped;
     }
-
-    private SafeFileHandle OpenSegment(long segment) =>
-        File.OpenHandle(PathOf(segment), FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
 
     private string PathOf(long segment) => Path.Combine(_folder, segment.ToString("D20", CultureInfo.InvariantCulture) + Extension);
 

@@ -9,8 +9,11 @@ namespace Monitoring.EventLog.Embedded;
 /// </summary>
 internal sealed class Segment
 {
-    /// <summary>Rows are appended in key order; big pages keep the tree flat and the share of unused space small.</summary>
-    public const int PageSize = 8192;
+    /// <summary>
+    /// Rows are appended in key order; big pages keep the tree flat, and every page is three system calls and a new page of the file: written to the write-ahead log, read
+    /// and written back. Larger ones still would cost less for full rows, but a commit of one small record logs whole pages.
+    /// </summary>
+    public const int PageSize = 32768;
 
     /// <summary>Layout of the tables, as <c>user_version</c>.</summary>
     private const int Layout = 2;

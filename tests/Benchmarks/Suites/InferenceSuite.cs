@@ -21,8 +21,8 @@ using Monitoring.TestKit;
 namespace Monitoring.Benchmarks.Suites;
 
 /// <summary>
-/// The inference service with publishing on against the same session behind a bare endpoint that reads and writes the same
-/// protocol and does nothing else, in turns in one process. The load comes from the same process over keep-alive
+/// The inference service with capture, and without, against the same session behind a bare endpoint that reads and writes the same
+/// protocol and does nothing else, in turns in one process (<c>--sides bare,off,served</c>). The load comes from the same process over keep-alive
 /// connections, so both pay for it alike. Twice: with the digits model (some 30 µs a call) and with one of about a millisecond (<c>--large no</c> leaves it out).
 /// </summary>
 internal static class InferenceSuite
@@ -70,100 +70,123 @@ internal static class InferenceSuite
         var rate = double.Parse(arguments["rate", "1000"], CultureInfo.InvariantCulture);
         var json = arguments["format", "binary"] == "json";
         using var folder = new TemporaryDirectory();
-        var text = $$"""
+        string Text(string capture) => $$"""
             api: { listen: ["http://127.0.0.1:0"] }
-            capture: { mode: "{{arguments["capture", "process"]}}" }
+            capture: { mode: "{{capture}}" }
             models:
               - name: digits
                 client: [address]
                 onnx: { path: "{{model}}" }
                 {{exports}}
             """;
-        var configuration = LoadedConfiguration.Parse(text, folder.File("monitoring.yaml"), ConfigurationValidators.BuiltIn);
-        await using var served = MonitoringHost.Build(configuration, [new InferenceModule()], s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
+        WebApplication Build(string name, string capture) => MonitoringHost.Build(
+            LoadedConfiguration.Parse(Text(capture), Path.Combine(Directory.CreateDirectory(folder.File(name)).FullName, "monitoring.yaml"), ConfigurationValidators.BuiltIn),
+            [new InferenceModule()],
+            s => s.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning)));
+        await using var served = Build("served", arguments["capture", "process"]);
         await served.StartAsync().ConfigureAwait(false);
+        await using var off = Build("off", "off");
+        await off.StartAsync().ConfigureAwait(false);
         using var session = served.Services.GetRequiredService<ScoringRuntime>().LoadFile("bare", model);
         await using var bare = await BareAsync(session).ConfigureAwait(false);
         var request = Request(json);
         var oneRun = OneRun(session);
-        var (bareAddress, servedAddress) = (Address(bare), Address(served));
+        var chosen = arguments["sides", "bare,off,served"].Split(',');
+        List<Side> sides = [.. new[] { new Side("bare", Address(bare)), new Side("off", Address(off)), new Side("served", Address(served)) }.Where(s => chosen.Contains(s.Name))];
 
-
-        // Until the tiered compiler is done with both: it took a quarter of a short run.
+        // Until the tiered compiler is done with all: it took a quarter of a short run.
         for (var i = 0; i < 4; i++)
         {
-            await Load.RunAsync(bareAddress, request, connections, warmUp / 4, rate: null).ConfigureAwait(false);
-            await Load.RunAsync(servedAddress, request, connections, warmUp / 4, rate: null).ConfigureAwait(false);
+            foreach (var side in sides)
+            {
+                await Load.RunAsync(side.Address, request, connections, warmUp / 4, rate: null).ConfigureAwait(false);
+            }
         }
 
-        var (bareRates, servedRates) = (new List<double>(), new List<double>());
-        var (bareCpu, servedCpu) = (new List<double>(), new List<double>());
-        var (bareBytes, servedBytes) = (new List<double>(), new List<double>());
-        var (barePaced, servedPaced) = (new List<double>(), new List<double>());
+        await DrainAsync(served).ConfigureAwait(false);
         for (var round = 0; round < rounds; round++)
         {
-            await RoundAsync(bareAddress, bareRates, bareCpu, bareBytes).ConfigureAwait(false);
-            await RoundAsync(servedAddress, servedRates, servedCpu, servedBytes).ConfigureAwait(false);
+            foreach (var side in sides)
+            {
+                var before = ProcessCost.Now();
+                var result = await Load.RunAsync(side.Address, request, connections, seconds, rate: null).ConfigureAwait(false);
+
+                // What waits in the spool belongs to the round that filled it.
+                await DrainAsync(served).ConfigureAwait(false);
+                side.Rates.Add(result.PerSecond);
+                side.Costs.Add(ProcessCost.Now().Since(before, result.Milliseconds.Count));
+            }
         }
 
         for (var round = 0; round < rounds; round++)
         {
-            barePaced.AddRange((await Load.RunAsync(bareAddress, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
-            servedPaced.AddRange((await Load.RunAsync(servedAddress, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
-        }
-
-        async Task RoundAsync(IPEndPoint address, List<double> rates, List<double> cpu, List<double> bytes)
-        {
-            using var process = Process.GetCurrentProcess();
-            var before = process.TotalProcessorTime;
-            var allocated = GC.GetTotalAllocatedBytes();
-            var result = await Load.RunAsync(address, request, connections, seconds, rate: null).ConfigureAwait(false);
-
-            // What waits in the spool belongs to the round that filled it.
-            await DrainAsync(served).ConfigureAwait(false);
-            process.Refresh();
-            bytes.Add((GC.GetTotalAllocatedBytes() - allocated) / (double)result.Milliseconds.Count);
-            rates.Add(result.PerSecond);
-            cpu.Add((process.TotalProcessorTime - before).TotalMicroseconds / result.Milliseconds.Count);
+            foreach (var side in sides)
+            {
+                var pauses = GC.GetTotalPauseDuration();
+                side.Paced.AddRange((await Load.RunAsync(side.Address, request, connections, seconds, rate).ConfigureAwait(false)).Milliseconds);
+                side.PacedPauses.Add((GC.GetTotalPauseDuration() - pauses).TotalMilliseconds);
+            }
         }
 
         await DrainAsync(served).ConfigureAwait(false);
         var statistics = served.Services.GetRequiredService<ModelRepository>().Get("digits").Statistics;
         var appended = served.Services.GetRequiredService<EventPublisher>().Appended;
-        var ratios = bareRates.Zip(servedRates, (b, s) => s / b).Order().ToList();
+        var bareSide = sides.Find(s => s.Name == "bare");
+        object? Ratio(Side side)
+        {
+            if (bareSide is null || side == bareSide)
+            {
+                return null;
+            }
+
+            var ratios = bareSide.Rates.Zip(side.Rates, (b, s) => s / b).Order().ToList();
+            return new { median = Median(ratios), lowest = ratios[0], highest = ratios[^1], goal = 0.95 };
+        }
+
         return new
         {
             model = Path.GetFileNameWithoutExtension(model),
             millisecondsOfOneRun = oneRun,
             format = json ? "json" : "binary",
             connections,
-            throughput = new
+            ratePerSecond = rate,
+            goalAddedP99Ms = 1.0,
+            sides = sides.ConvertAll(s => new
             {
-                barePerSecond = Median(bareRates),
-                servedPerSecond = Median(servedRates),
-                ratio = Median(ratios),
-                ratioLowest = ratios[0],
-                ratioHighest = ratios[^1],
-                goal = 0.95,
+                side = s.Name,
+                perSecond = Median(s.Rates),
+                ratio = Ratio(s),
 
                 // Of the whole process, load generator, publishing and log included: steadier than rates on a busy machine.
-                bareCpuMicrosecondsPerCall = Median(bareCpu),
-                servedCpuMicrosecondsPerCall = Median(servedCpu),
-                bareAllocatedBytesPerCall = Median(bareBytes),
-                servedAllocatedBytesPerCall = Median(servedBytes),
-            },
-            latency = new
-            {
-                ratePerSecond = rate,
-                bareP50Ms = Quantile(barePaced, 0.5),
-                bareP99Ms = Quantile(barePaced, 0.99),
-                servedP50Ms = Quantile(servedPaced, 0.5),
-                servedP99Ms = Quantile(servedPaced, 0.99),
-                addedP99Ms = Quantile(servedPaced, 0.99) - Quantile(barePaced, 0.99),
-                goalAddedP99Ms = 1.0,
-            },
+                cpuMicrosecondsPerCall = Median(s.Costs.Select(c => c.CpuMicroseconds)),
+                moreThanBare = bareSide is null ? 0 : Median(s.Costs.Zip(bareSide.Costs, (c, b) => c.CpuMicroseconds - b.CpuMicroseconds)),
+                timesBare = bareSide is null ? 1 : Median(s.Costs.Zip(bareSide.Costs, (c, b) => c.CpuMicroseconds / b.CpuMicroseconds)),
+                ofThemSystem = Median(s.Costs.Select(c => c.SystemMicroseconds)),
+                ofThemLogWriter = Median(s.Costs.Select(c => c.WriterMicroseconds)),
+                allocatedBytesPerCall = Median(s.Costs.Select(c => c.AllocatedBytes)),
+                pageFaultsPerCall = Median(s.Costs.Select(c => c.MinorFaults)),
+                switchesPerCall = Median(s.Costs.Select(c => c.Switches)),
+                collectionsPerMillionCalls = s.Costs.Select(c => c.Collections).Aggregate(new double[3], (sum, c) => [.. sum.Zip(c, (x, y) => x + (y * 1e6 / rounds))]),
+                pauseMicrosecondsPerCall = Median(s.Costs.Select(c => c.PauseMicroseconds)),
+                pacedP50Ms = Quantile(s.Paced, 0.5),
+                pacedP99Ms = Quantile(s.Paced, 0.99),
+                pacedP999Ms = Quantile(s.Paced, 0.999),
+                pacedPausesMs = Median(s.PacedPauses),
+                addedP99Ms = bareSide is null ? 0 : Quantile(s.Paced, 0.99) - Quantile(bareSide.Paced, 0.99),
+            }),
             events = new { received = statistics.Received, captured = statistics.Captured, dropped = statistics.Dropped, appended },
         };
+    }
+
+    private sealed record Side(string Name, IPEndPoint Address)
+    {
+        public List<double> Rates { get; } = [];
+
+        public List<ProcessCost.PerCall> Costs { get; } = [];
+
+        public List<double> Paced { get; } = [];
+
+        public List<double> PacedPauses { get; } = [];
     }
 
     /// <summary>Milliseconds of processor time of one row through the session alone.</summary>
