@@ -23,7 +23,7 @@ namespace Monitoring.Benchmarks.Suites;
 /// <summary>
 /// The inference service with capture, and without, against the same session behind a bare endpoint that reads and writes the same
 /// protocol and does nothing else, in turns in one process (<c>--sides bare,off,served</c>). The load comes from the same process over keep-alive
-/// connections, so both pay for it alike. Twice: with the digits model (some 30 µs a call) and with one of about a millisecond (<c>--large no</c> leaves it out).
+/// connections, so both pay for it alike. Twice: with the digits model (some 30 µs a call) and with one of about a millisecond (<c>--large no</c> leaves it out, <c>--large only</c> the other).
 /// </summary>
 internal static class InferenceSuite
 {
@@ -35,8 +35,9 @@ internal static class InferenceSuite
         using var models = new TemporaryDirectory();
         var large = models.File("large.onnx");
         await File.WriteAllBytesAsync(large, Large()).ConfigureAwait(false);
-        var digits = await CaseAsync(arguments, Path.Combine(FindRoot(), "infra", "demo", "digits.onnx"), "exports: [embedding, features]").ConfigureAwait(false);
-        return arguments["large", "yes"] == "no" ? digits : new { suite = "inference", processors = Environment.ProcessorCount, digits, large = await CaseAsync(arguments, large, "").ConfigureAwait(false) };
+        var which = arguments["large", "yes"];
+        var digits = which == "only" ? null : await CaseAsync(arguments, Path.Combine(FindRoot(), "infra", "demo", "digits.onnx"), "exports: [embedding, features]").ConfigureAwait(false);
+        return new { suite = "inference", processors = Environment.ProcessorCount, digits, large = which == "no" ? null : await CaseAsync(arguments, large, "").ConfigureAwait(false) };
     }
 
     /// <summary>
