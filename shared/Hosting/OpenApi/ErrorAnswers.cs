@@ -8,7 +8,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Monitoring.Hosting;
 
-/// <summary>Whoever is refused is told why, as <see cref="ApiError"/>: also where no endpoint had a say, because nothing is there, a parameter cannot be read, or we failed.</summary>
+/// <summary>
+/// Whoever is refused is told why, also where no endpoint had a say, because nothing is there, a parameter cannot be read, or we failed: under <c>/api</c> as problem details (RFC 9457), elsewhere as <see cref="ApiError"/>, as the
+/// endpoints there do.
+/// </summary>
 internal static partial class ErrorAnswers
 {
     /// <summary>Parameters that cannot be read are told to <see cref="UseErrorAnswers"/> instead of being answered with nothing.</summary>
@@ -51,8 +54,8 @@ internal static partial class ErrorAnswers
 
     private static Task AnswerAsync(HttpContext context, int status, string why)
     {
-        context.Response.StatusCode = status;
-        return context.Response.WriteAsJsonAsync(new ApiError(why), context.RequestAborted);
+        IResult answer = context.Request.Path.StartsWithSegments("/api", StringComparison.Ordinal) ? Results.Problem(why, statusCode: status) : Results.Json(new ApiError(why), statusCode: status);
+        return answer.ExecuteAsync(context);
     }
 
     [GeneratedRegex("^Failed to bind parameter \"\\S+ (\\w+)\" from \"(.*)\"\\.$", RegexOptions.Singleline, 1000)]
