@@ -452,8 +452,7 @@ internal sealed partial class Spool : IDisposable
         Span<byte> header = stackalloc byte[FrameHeader];
         for (long at = 0; at + FrameHeader <= length;)
         {
-            header.Clear();
-            RandomAccess.Read(file, header, at);
+            SpoolSegment.Read(file, header, at);
             var payload = BinaryPrimitives.ReadInt32LittleEndian(header);
             if (payload == 0 && BinaryPrimitives.ReadInt32LittleEndian(header[4..]) == 0 && IsZero(file, at, length))
             {
@@ -532,17 +531,7 @@ internal sealed partial class Spool : IDisposable
         }
 
         _reading ??= File.OpenHandle(PathOf(_readSegment), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        for (var read = 0; read < target.Length;)
-        {
-            var n = RandomAccess.Read(_reading, target[read..], offset + read);
-            if (n == 0)
-            {
-                target[read..].Clear();
-                return;
-            }
-
-            read += n;
-        }
+        SpoolSegment.Read(_reading, target, offset);
     }
 
     /// <summary>Takes whole, sound frames from the buffer; says how long the first is where it alone did not fit.</summary>

@@ -131,9 +131,15 @@ internal sealed unsafe partial class SpoolSegment : IDisposable
             return;
         }
 
+        Read(Handle, target, offset);
+    }
+
+    /// <summary>Copies bytes of a file of the spool; zeros behind its end.</summary>
+    public static void Read(SafeFileHandle file, Span<byte> target, long offset)
+    {
         for (var read = 0; read < target.Length;)
         {
-            var n = RandomAccess.Read(Handle, target[read..], offset + read);
+            var n = RandomAccess.Read(file, target[read..], offset + read);
             if (n == 0)
             {
                 target[read..].Clear();
